@@ -1,0 +1,80 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// Swift 6 language mode comes with the tools version. Raw memory has to be marked `unsafe`, which confines it.
+let strict: [SwiftSetting] = [
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+    .treatAllWarnings(as: .error),
+    .strictMemorySafety(),
+]
+
+/// A target of the product. Its dependencies are the whole import table: the build refuses any other import.
+func stage(_ name: String, _ dependencies: [Target.Dependency] = [], resources: [Resource] = []) -> Target {
+    .target(name: name, dependencies: dependencies, resources: resources, swiftSettings: strict)
+}
+
+func tests(of name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+    .testTarget(
+        name: "\(name)Tests", dependencies: [.byName(name: name)] + dependencies, swiftSettings: strict)
+}
+
+let package = Package(
+    name: "sluice",
+    targets: [
+        // C libraries: module maps only.
+        .systemLibrary(name: "CLibrdkafka", pkgConfig: "rdkafka", providers: [.apt(["librdkafka-dev"])]),
+        .systemLibrary(name: "CLibpq", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
+        // Safe wrappers: the only importers of the above.
+        stage("Kafka", ["CLibrdkafka"]),
+        stage("Postgres", ["CLibpq"]),
+        // Leaves: the vocabulary and its decoder, the life of an order, configuration, metrics and log, HTTP.
+        stage("OrderEvents"),
+        stage("Orders", ["OrderEvents"]),
+        stage("Configuration", ["OrderEvents"]),
+        stage("Metrics"),
+        stage("HTTPServer"),
+        // The stages, in the order in which an event meets them.
+        stage("Ingest", ["Kafka", "OrderEvents", "Partitioner", "Metrics"]),
+        stage("Partitioner", ["OrderEvents"]),
+        stage("Store", ["Postgres", "OrderEvents", "Orders"]),
+        stage("Workers", ["Store", "Postgres", "OrderEvents", "Orders", "Partitioner", "Metrics"]),
+        stage("Odoo"),
+        stage("Delivery", ["Odoo", "Store", "Postgres", "OrderEvents", "Orders", "Metrics"]),
+        // Broker, PostgreSQL, Odoo stand-in and traffic for demo, development and tests.
+        stage("Embedded", ["Kafka", "HTTPServer", "OrderEvents"]),
+        .executableTarget(
+            name: "sluice",
+            dependencies: [
+                "Configuration", "Delivery", "Embedded", "HTTPServer", "Ingest", "Kafka", "Metrics", "Odoo",
+                "OrderEvents", "Orders", "Partitioner", "Postgres", "Store", "Workers",
+            ],
+            swiftSettings: strict),
+        // Tests.
+        .target(
+            name: "TestSupport", dependencies: ["Embedded", "Kafka", "Postgres", "OrderEvents"],
+            path: "Tests/TestSupport", swiftSettings: strict),
+        tests(of: "OrderEvents", ["TestSupport"]),
+        tests(of: "Orders", ["OrderEvents"]),
+        tests(of: "Configuration", ["OrderEvents"]),
+        tests(of: "Metrics"),
+        tests(of: "HTTPServer"),
+        tests(of: "Partitioner", ["OrderEvents"]),
+        tests(of: "Kafka", ["TestSupport", "Embedded"]),
+        tests(of: "Ingest", ["Kafka", "OrderEvents", "Partitioner", "Metrics", "TestSupport", "Embedded"]),
+        tests(of: "Postgres", ["TestSupport", "Embedded"]),
+        tests(of: "Store", ["Postgres", "OrderEvents", "Orders", "TestSupport", "Embedded"]),
+        tests(
+            of: "Workers",
+            ["Store", "Postgres", "OrderEvents", "Orders", "Partitioner", "Metrics", "TestSupport", "Embedded"]),
+        tests(of: "Odoo", ["Embedded", "HTTPServer"]),
+        tests(of: "Delivery", ["Odoo", "Store", "Postgres", "OrderEvents", "Orders", "Metrics", "TestSupport", "Embedded"]),
+        tests(of: "Embedded", ["TestSupport", "OrderEvents", "HTTPServer", "Kafka"]),
+        .testTarget(
+            name: "PipelineTests", dependencies: ["TestSupport", "Embedded", "Postgres", "Kafka"],
+            swiftSettings: strict),
+        .testTarget(name: "TidyTests", dependencies: [], swiftSettings: strict),
+    ]
+)

@@ -1,0 +1,3 @@
+#include <librdkafka/rdkafka.h>
+// The in-process broker of tests, demo and development.
+#include <librdkafka/rdkafka_mock.h>

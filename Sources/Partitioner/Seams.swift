@@ -1,0 +1,32 @@
+public import OrderEvents
+
+// What the stages know of each other. Ingest pushes polled records through `LaneSink`; Workers report completed
+// positions to the offset ledger; neither imports the other.
+
+/// Where Ingest puts decoded records. Implemented by the lane queues that the workers take from.
+public protocol LaneSink: Sendable {
+    /// Takes the records of one poll burst, in poll order.
+    ///
+    /// Called on the poll thread. Never blocks and never refuses: bounds are kept by pausing, which `pressure` asks for.
+    func offer(_ burst: [Taken])
+
+    /// What must be paused now; everything else may be polled. Cheap: called once a poll burst.
+    func pressure() -> Pressure
+}
+
+/// What the lanes ask of the poll thread. Hysteresis is the sink's affair.
+public struct Pressure: Equatable, Sendable {
+    /// Nothing more may be polled: the process budget is full.
+    public var everything: Bool
+    /// Source partitions (indexes) that feed a full lane.
+    public var partitions: Set<Int32>
+
+    /// What must be paused; see the properties.
+    public init(everything: Bool = false, partitions: Set<Int32> = []) {
+        self.everything = everything
+        self.partitions = partitions
+    }
+
+    /// Nothing has to be paused.
+    public static let none = Pressure()
+}
