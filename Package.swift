@@ -39,7 +39,9 @@ let package = Package(
         // The stages, in the order in which an event meets them.
         stage("Ingest", ["Kafka", "OrderEvents", "Partitioner", "Metrics"]),
         stage("Partitioner", ["OrderEvents"]),
-        stage("Store", ["Postgres", "OrderEvents", "Orders"]),
+        stage(
+            "Store", ["Postgres", "OrderEvents", "Orders"],
+            resources: [.embedInCode("Migrations/001_store.sql"), .embedInCode("Migrations/002_words.sql")]),
         stage("Workers", ["Store", "Postgres", "OrderEvents", "Orders", "Partitioner", "Metrics"]),
         stage("Odoo"),
         stage("Delivery", ["Odoo", "Store", "Postgres", "OrderEvents", "Orders", "Metrics"]),

@@ -1,0 +1,258 @@
+public import OrderEvents
+
+/// A document of the store that is not what `writeDocument` wrote: the row was changed by hand, or by a newer version.
+public struct OrderDocumentError: Error, Equatable, Sendable, CustomStringConvertible {
+    /// Where and why, without the document's content.
+    public var description: String
+}
+
+extension Order {
+    /// Reads what `writeDocument` wrote. Members that this version does not know are passed over.
+    ///
+    /// `bytes` is the document; revision and version are the row's columns.
+    public init(document bytes: [UInt8], revision: Int64, version: Int64) throws(OrderDocumentError) {
+        self.init()
+        self.revision = revision
+        self.version = version
+        var reader = DocumentReader(bytes: bytes)
+        do throws(JSONError) {
+            var order = self
+            try reader.object { (reader, key) throws(JSONError) in try order.read(key, &reader) }
+            try reader.end()
+            self = order
+        } catch {
+            throw OrderDocumentError(description: "the order's document cannot be read: \(error.description)")
+        }
+    }
+
+    private mutating func read(_ key: String, _ reader: inout DocumentReader) throws(JSONError) {
+        switch key {
+        case "path": path = CanonicalState(name: try reader.text())
+        case "reached":
+            var times = reached
+            try reader.object { (reader, name) throws(JSONError) in
+                let time = try reader.integer()
+                if let state = CanonicalState(name: name) { times[Int(state.rawValue)] = time }
+            }
+            reached = times
+        case "milestones":
+            var times = [Int64](repeating: 0, count: 8)
+            try reader.object { (reader, name) throws(JSONError) in
+                let time = try reader.integer()
+                if let milestone = Milestone(name: name) { times[Int(milestone.rawValue)] = time }
+            }
+            milestones = times
+        case "channels": channels = try reader.array { (r) throws(JSONError) in try r.channel() }
+        case "holds": holds = try reader.array { (r) throws(JSONError) in try r.hold() }
+        case "lines": lines = try reader.array { (r) throws(JSONError) in try r.line() }
+        case "lines_at": linesAt = Timestamp(microseconds: try reader.integer())
+        case "currency": currency = try reader.text()
+        case "total": total = try reader.decimal()
+        case "customer": customerRef = try reader.text()
+        case "customer_name": customerName = try reader.text()
+        case "warehouses": warehouses = try reader.array { (r) throws(JSONError) in try r.text() }
+        case "parked": parked = Int32(truncatingIfNeeded: try reader.integer())
+        case "open":
+            open = try reader.array { (r) throws(JSONError) in ExceptionCode(rawValue: try r.text()) }
+                .compactMap { $0 }
+        default: try readFacts(key, &reader)
+        }
+    }
+
+    private mutating func readFacts(_ key: String, _ reader: inout DocumentReader) throws(JSONError) {
+        switch key {
+        case "names":
+            names = try reader.array { (r) throws(JSONError) in try r.otherName() }.compactMap { $0 }
+        case "shipments": shipments = try reader.array { (r) throws(JSONError) in try r.document() }
+        case "invoices": invoices = try reader.array { (r) throws(JSONError) in try r.document() }
+        case "payments": payments = try reader.array { (r) throws(JSONError) in try r.payment() }
+        case "allocation": allocation = try reader.totals()
+        case "cancellation": cancellation = try reader.totals()
+        default: try reader.skip()
+        }
+    }
+}
+
+/// Walks a document member by member.
+struct DocumentReader {
+    let bytes: [UInt8]
+    private var reader = JSONReader()
+
+    init(bytes: [UInt8]) { self.bytes = bytes }
+
+    mutating func end() throws(JSONError) { try reader.endDocument(bytes.span) }
+    mutating func skip() throws(JSONError) { try reader.skipValue(bytes.span) }
+
+    mutating func object(_ body: (inout DocumentReader, String) throws(JSONError) -> Void) throws(JSONError) {
+        var object = try reader.beginObject(bytes.span)
+        while let key = try reader.nextKey(&object, bytes.span) {
+            try body(&self, String(decoding: bytes[key.start..<key.start + key.count], as: UTF8.self))
+        }
+    }
+
+    mutating func array<Element>(
+        _ body: (inout DocumentReader) throws(JSONError) -> Element
+    ) throws(JSONError) -> [Element] {
+        var array = try reader.beginArray(bytes.span)
+        var elements: [Element] = []
+        while try reader.nextElement(&array, bytes.span) { elements.append(try body(&self)) }
+        return elements
+    }
+
+    mutating func text() throws(JSONError) -> String {
+        let text = try reader.string(bytes.span)
+        guard text.hasEscapes else {
+            return String(decoding: bytes[text.start..<text.start + text.count], as: UTF8.self)
+        }
+        var unescaped: [UInt8] = []
+        text.append(to: &unescaped, from: bytes.span)
+        return String(decoding: unescaped, as: UTF8.self)
+    }
+
+    mutating func integer() throws(JSONError) -> Int64 {
+        let number = try reader.number(bytes.span)
+        var value: Int64 = 0
+        let negative = bytes[number.start] == 0x2D
+        for byte in bytes[(number.start + (negative ? 1 : 0))..<number.start + number.count] {
+            let (product, overflowed) = value.multipliedReportingOverflow(by: 10)
+            guard !overflowed, byte >= 0x30, byte <= 0x39, product <= Int64.max - 9 else {
+                throw JSONError(.invalidNumber, at: number.start)
+            }
+            value = product + Int64(byte - 0x30)
+        }
+        return negative ? -value : value
+    }
+
+    mutating func decimal() throws(JSONError) -> ExactDecimal {
+        let text = try reader.string(bytes.span)
+        guard
+            let value = ExactDecimal(ascii: bytes.span.extracting(text.start..<text.start + text.count))
+        else { throw JSONError(.invalidNumber, at: text.start) }
+        return value
+    }
+
+    private mutating func time() throws(JSONError) -> Timestamp { Timestamp(microseconds: try integer()) }
+
+    mutating func channel() throws(JSONError) -> Order.ChannelProgress {
+        var value = Order.ChannelProgress(channel: "", lastAt: Timestamp(microseconds: 0))
+        try object { (r, key) throws(JSONError) in
+            switch key {
+            case "channel": value.channel = try r.text()
+            case "next": value.nextSequence = try r.integer()
+            case "at": value.lastAt = try r.time()
+            case "word": value.lastWord = try r.text()
+            default: try r.skip()
+            }
+        }
+        return value
+    }
+
+    mutating func hold() throws(JSONError) -> Order.Hold {
+        var value = Order.Hold(reason: "", channel: "", since: Timestamp(microseconds: 0), endedAt: nil)
+        try object { (r, key) throws(JSONError) in
+            switch key {
+            case "reason": value.reason = try r.text()
+            case "channel": value.channel = try r.text()
+            case "since": value.since = try r.time()
+            case "ended": value.endedAt = try r.time()
+            default: try r.skip()
+            }
+        }
+        return value
+    }
+
+    mutating func line() throws(JSONError) -> Order.Line {
+        var value = Order.Line(line: "", sku: "", quantity: nil, unitPrice: nil, tax: "")
+        try object { (r, key) throws(JSONError) in
+            switch key {
+            case "line": value.line = try r.text()
+            case "sku": value.sku = try r.text()
+            case "quantity": value.quantity = try r.decimal()
+            case "price": value.unitPrice = try r.decimal()
+            case "tax": value.tax = try r.text()
+            default: try r.skip()
+            }
+        }
+        return value
+    }
+
+    mutating func otherName() throws(JSONError) -> Order.OtherName? {
+        var kind: ReferenceKind?
+        var issuer = ""
+        var number = ""
+        try object { (r, key) throws(JSONError) in
+            switch key {
+            case "kind": kind = ReferenceKind(name: try r.text())
+            case "issuer": issuer = try r.text()
+            case "value": number = try r.text()
+            default: try r.skip()
+            }
+        }
+        return kind.map { Order.OtherName(kind: $0, issuer: issuer, value: number) }
+    }
+
+    mutating func amount() throws(JSONError) -> Order.LineAmount? {
+        var quantity: ExactDecimal?
+        var line = ""
+        var sku = ""
+        var backordered: ExactDecimal?
+        var expected = ""
+        try object { (r, key) throws(JSONError) in
+            switch key {
+            case "line": line = try r.text()
+            case "sku": sku = try r.text()
+            case "quantity": quantity = try r.decimal()
+            case "backordered": backordered = try r.decimal()
+            case "expected": expected = try r.text()
+            default: try r.skip()
+            }
+        }
+        return quantity.map {
+            Order.LineAmount(line: line, sku: sku, quantity: $0, backordered: backordered, expected: expected)
+        }
+    }
+
+    mutating func document() throws(JSONError) -> Order.Document {
+        var value = Order.Document(ref: "", carrier: "", tracking: "", lines: [], at: Timestamp(microseconds: 0))
+        try object { (r, key) throws(JSONError) in
+            switch key {
+            case "ref": value.ref = try r.text()
+            case "carrier": value.carrier = try r.text()
+            case "tracking": value.tracking = try r.text()
+            case "at": value.at = try r.time()
+            case "lines": value.lines = try r.array { (r) throws(JSONError) in try r.amount() }.compactMap { $0 }
+            default: try r.skip()
+            }
+        }
+        return value
+    }
+
+    mutating func totals() throws(JSONError) -> Order.Totals {
+        var value = Order.Totals(lines: [], reason: "", at: Timestamp(microseconds: 0))
+        try object { (r, key) throws(JSONError) in
+            switch key {
+            case "reason": value.reason = try r.text()
+            case "at": value.at = try r.time()
+            case "lines": value.lines = try r.array { (r) throws(JSONError) in try r.amount() }.compactMap { $0 }
+            default: try r.skip()
+            }
+        }
+        return value
+    }
+
+    mutating func payment() throws(JSONError) -> Order.Payment {
+        var value = Order.Payment(ref: "", status: .authorized, amount: nil, at: Timestamp(microseconds: 0))
+        try object { (r, key) throws(JSONError) in
+            switch key {
+            case "ref": value.ref = try r.text()
+            case "status":
+                let name = try r.text()
+                value.status = PaymentStatus.allCases.first { $0.name == name } ?? .authorized
+            case "amount": value.amount = try r.decimal()
+            case "at": value.at = try r.time()
+            default: try r.skip()
+            }
+        }
+        return value
+    }
+}

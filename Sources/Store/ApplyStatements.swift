@@ -1,0 +1,224 @@
+public import Postgres
+
+// Every statement of the apply path, with the types of its parameters. Arrays of one statement have equal lengths and
+// are sorted by key, so that two transactions lock rows in the same sequence. All run under READ COMMITTED: promises
+// rest on primary keys and on the revision of the order's row, never on SERIALIZABLE.
+
+/// The statements of the apply path.
+public enum ApplyStatements {
+    /// Which of the keys are taken, and by which content and position.
+    ///
+    /// text[] legal_entity, text[] channel, text[] event_id -> bigint ordinality, bigint content_hash,
+    /// integer source_partition, bigint source_offset, smallint outcome. LATERAL with LIMIT keeps one probe of the
+    /// primary key for each key, whatever the planner thinks of the table's size.
+    public static let findKeys = Statement(
+        "find_keys",
+        """
+        SELECT r.i, j.content_hash, j.source_partition, j.source_offset, j.outcome
+        FROM unnest($1::text[], $2::text[], $3::text[]) WITH ORDINALITY AS r(e, c, k, i)
+        JOIN LATERAL (
+            SELECT content_hash, source_partition, source_offset, outcome FROM journal
+            WHERE legal_entity = r.e AND channel = r.c AND event_id = r.k LIMIT 1
+        ) j ON true
+        """)
+
+    /// The same among rows that have left the journal, for events old enough to be there.
+    ///
+    /// text[] legal_entity, text[] order_ref, text[] channel, text[] event_id -> as `findKeys`.
+    public static let findArchivedKeys = Statement(
+        "find_archived_keys",
+        """
+        SELECT r.i, j.content_hash, j.source_partition, j.source_offset, j.outcome
+        FROM unnest($1::text[], $2::text[], $3::text[], $4::text[]) WITH ORDINALITY AS r(e, o, c, k, i)
+        JOIN LATERAL (
+            SELECT content_hash, source_partition, source_offset, outcome FROM journal_archive
+            WHERE legal_entity = r.e AND order_ref = r.o AND channel = r.c AND event_id = r.k LIMIT 1
+        ) j ON true
+        """)
+
+    /// The states of orders.
+    ///
+    /// text[] legal_entity, text[] order_ref -> bigint ordinality, bigint revision, bigint version, text document.
+    public static let loadOrders = Statement(
+        "load_orders",
+        """
+        SELECT r.i, o.revision, o.version, o.document
+        FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS r(e, k, i)
+        JOIN LATERAL (
+            SELECT revision, version, document FROM orders WHERE legal_entity = r.e AND order_ref = r.k LIMIT 1
+        ) o ON true
+        """)
+
+    /// What waits for these orders, with its payload.
+    ///
+    /// text[] legal_entity, text[] order_ref -> bigint ordinality, text channel, text event_id, text warehouse,
+    /// text code, timestamptz due_at, timestamptz parked_at, integer source_partition, bigint source_offset,
+    /// timestamptz logged_at, bytea payload.
+    public static let loadParked = Statement(
+        "load_parked",
+        """
+        SELECT r.i, p.channel, p.event_id, p.warehouse, p.code, p.due_at, p.parked_at,
+               j.source_partition, j.source_offset, j.logged_at, j.payload
+        FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS r(e, k, i)
+        JOIN parked p ON p.legal_entity = r.e AND p.order_ref = r.k AND p.released_at IS NULL
+        JOIN journal j ON j.legal_entity = p.legal_entity AND j.channel = p.channel AND j.event_id = p.event_id
+        ORDER BY r.i, p.channel, p.sequence NULLS LAST, p.arrival
+        """)
+
+    /// Orders with a parked event whose time is up: timestamptz now, bigint limit, bigint offset of the sweep
+    /// -> text legal_entity, text order_ref.
+    public static let dueParked = Statement(
+        "due_parked",
+        """
+        SELECT DISTINCT legal_entity, order_ref FROM (
+            SELECT legal_entity, order_ref FROM parked
+            WHERE released_at IS NULL AND due_at <= $1 AND order_ref <> '' ORDER BY due_at LIMIT $2
+        ) due ORDER BY legal_entity, order_ref
+        """)
+
+    /// COPY of journal rows; the columns in this sequence.
+    public static let copyJournal = """
+        COPY journal (source_offset, occurred_at, logged_at, recorded_at, content_hash, sequence, order_version,
+                      source_partition, outcome, disposition, status, milestone, state_before, state_after,
+                      legal_entity, channel, event_id, order_ref, warehouse, code, payload)
+        FROM STDIN (FORMAT binary)
+        """
+    /// How many columns `copyJournal` has.
+    public static let journalColumns: Int16 = 21
+
+    /// bigint[] offset, timestamptz recorded_at, integer[] partition, text[] legal_entity, text[] channel,
+    /// text[] event_id -> the (partition, offset) that were new.
+    public static let insertDuplicates = Statement(
+        "insert_duplicates",
+        """
+        INSERT INTO duplicates (source_offset, recorded_at, source_partition, legal_entity, channel, event_id)
+        SELECT o, $2::timestamptz, p, e, c, k
+        FROM unnest($1::bigint[], $3::integer[], $4::text[], $5::text[], $6::text[]) AS r(o, p, e, c, k)
+        ON CONFLICT DO NOTHING RETURNING source_partition, source_offset
+        """)
+
+    /// bigint[] offset, timestamptz[] occurred_at, timestamptz recorded_at, bigint[] content_hash, bigint[] sequence,
+    /// integer[] partition, smallint[] status, smallint[] milestone, text[] legal_entity, text[] channel,
+    /// text[] event_id, text[] order_ref, text[] code, text[] detail, bytea[] payload -> the new positions.
+    public static let insertRejected = Statement(
+        "insert_rejected",
+        """
+        INSERT INTO rejected (source_offset, occurred_at, recorded_at, content_hash, sequence, source_partition,
+                              status, milestone, legal_entity, channel, event_id, order_ref, code, detail, payload)
+        SELECT o, t, $3::timestamptz, h, s, p, st, m, e, c, k, r, x, d, b
+        FROM unnest($1::bigint[], $2::timestamptz[], $4::bigint[], $5::bigint[], $6::integer[], $7::smallint[],
+                    $8::smallint[], $9::text[], $10::text[], $11::text[], $12::text[], $13::text[], $14::text[],
+                    $15::bytea[]) AS r(o, t, h, s, p, st, m, e, c, k, r, x, d, b)
+        ON CONFLICT DO NOTHING RETURNING source_partition, source_offset
+        """)
+
+    /// bigint[] offset, timestamptz[] logged_at, timestamptz recorded_at, integer[] partition, bigint[] payload_bytes,
+    /// text[] channel, text[] reason, text[] detail, bytea[] key, bytea[] payload -> the new positions.
+    public static let insertDeadLetters = Statement(
+        "insert_dead_letters",
+        """
+        INSERT INTO dead_letters (source_offset, logged_at, recorded_at, source_partition, payload_bytes, channel,
+                                  reason, detail, record_key, payload)
+        SELECT o, l, $3::timestamptz, p, n, c, x, d, k, b
+        FROM unnest($1::bigint[], $2::timestamptz[], $4::integer[], $5::bigint[], $6::text[], $7::text[], $8::text[],
+                    $9::bytea[], $10::bytea[]) AS r(o, l, p, n, c, x, d, k, b)
+        ON CONFLICT DO NOTHING RETURNING source_partition, source_offset
+        """)
+
+    /// Writes orders, new and old in one pass, each only if its row still has the revision that was read.
+    ///
+    /// bigint[] revision (the new one), bigint[] version, timestamptz updated_at, timestamptz[] state_since,
+    /// smallint[] state, text[] legal_entity, text[] order_ref, text[] document. Fewer rows affected than given: some
+    /// order was written by another instance meanwhile.
+    public static let writeOrders = Statement(
+        "write_orders",
+        """
+        INSERT INTO orders AS o (revision, version, updated_at, state_since, state, legal_entity, order_ref, document)
+        SELECT n, v, $3::timestamptz, t, s, e, k, d
+        FROM unnest($1::bigint[], $2::bigint[], $4::timestamptz[], $5::smallint[], $6::text[], $7::text[], $8::text[])
+            AS r(n, v, t, s, e, k, d)
+        ON CONFLICT (legal_entity, order_ref) DO UPDATE
+        SET revision = excluded.revision, version = excluded.version, updated_at = excluded.updated_at,
+            state_since = excluded.state_since, state = excluded.state, document = excluded.document
+        WHERE o.revision = excluded.revision - 1
+        """)
+
+    /// timestamptz learned_at, smallint[] kind, text[] legal_entity, text[] issuer, text[] value, text[] order_ref.
+    public static let learnReferences = Statement(
+        "learn_references",
+        """
+        INSERT INTO order_references (learned_at, kind, legal_entity, issuer, value, order_ref)
+        SELECT $1::timestamptz, t, e, i, v, k
+        FROM unnest($2::smallint[], $3::text[], $4::text[], $5::text[], $6::text[]) AS r(t, e, i, v, k)
+        ON CONFLICT DO NOTHING
+        """)
+
+    /// timestamptz parked_at, timestamptz[] due_at, timestamptz[] released_at, bigint[] sequence, smallint[] outcome of
+    /// the release, text[] legal_entity, text[] order_ref, text[] channel, text[] event_id, text[] warehouse,
+    /// text[] code. A row that is there already is one that goes on now.
+    public static let writeParked = Statement(
+        "write_parked",
+        """
+        INSERT INTO parked AS p (parked_at, due_at, released_at, sequence, released_outcome, legal_entity, order_ref,
+                                 channel, event_id, warehouse, code)
+        SELECT $1::timestamptz, d, r, s, o, e, k, c, i, w, x
+        FROM unnest($2::timestamptz[], $3::timestamptz[], $4::bigint[], $5::smallint[], $6::text[], $7::text[],
+                    $8::text[], $9::text[], $10::text[], $11::text[]) AS r(d, r, s, o, e, k, c, i, w, x)
+        ON CONFLICT (legal_entity, channel, event_id) DO UPDATE
+        SET released_at = excluded.released_at, released_outcome = excluded.released_outcome
+        WHERE p.released_at IS NULL
+        """)
+
+    /// timestamptz now, text[] legal_entity, text[] order_ref, text[] code, text[] severity, text[] detail.
+    /// Returns one row for each exception that was not open before: text legal_entity, text code.
+    public static let raiseExceptions = Statement(
+        "raise_exceptions",
+        """
+        INSERT INTO exceptions AS x (first_seen, last_seen, legal_entity, order_ref, code, severity, detail)
+        SELECT $1::timestamptz, $1::timestamptz, e, k, c, s, d
+        FROM unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::text[]) AS r(e, k, c, s, d)
+        ON CONFLICT (legal_entity, order_ref, code) WHERE resolved_at IS NULL DO UPDATE
+        SET last_seen = excluded.last_seen, count = x.count + 1, detail = excluded.detail
+        RETURNING legal_entity, code, (count = 1) AS opened
+        """)
+
+    /// timestamptz now, text[] legal_entity, text[] order_ref, text[] code, text by -> text legal_entity, text code,
+    /// double precision seconds open.
+    public static let resolveExceptions = Statement(
+        "resolve_exceptions",
+        """
+        UPDATE exceptions x SET resolved_at = $1::timestamptz, resolved_by = $5::text
+        FROM unnest($2::text[], $3::text[], $4::text[]) AS r(e, k, c)
+        WHERE x.legal_entity = r.e AND x.order_ref = r.k AND x.code = r.c AND x.resolved_at IS NULL
+        RETURNING x.legal_entity, x.code, extract(epoch FROM x.resolved_at - x.first_seen)::double precision
+        """)
+
+    /// timestamptz now, smallint[] class, text[] legal_entity, text[] order_ref: these orders are behind.
+    ///
+    /// A row that is there stays as it is. The order's row is locked by this transaction, and a delivery locks it too
+    /// before it removes the mark, so a mark is never lost between the two.
+    public static let markBacklog = Statement(
+        "mark_backlog",
+        """
+        INSERT INTO backlog (since, due_at, class, legal_entity, order_ref)
+        SELECT $1::timestamptz, $1::timestamptz, c, e, k
+        FROM unnest($2::smallint[], $3::text[], $4::text[]) AS r(c, e, k)
+        ON CONFLICT (legal_entity, order_ref) DO NOTHING
+        """)
+
+    /// text[] topic, integer[] partition.
+    public static let addPartitions = Statement(
+        "add_partitions",
+        """
+        INSERT INTO source_partitions (topic, partition)
+        SELECT t, p FROM unnest($1::text[], $2::integer[]) AS r(t, p) ON CONFLICT (topic, partition) DO NOTHING
+        """)
+
+    /// text[] topic, integer[] partition -> bigint ordinality, integer id.
+    public static let findPartitions = Statement(
+        "find_partitions",
+        """
+        SELECT r.i, s.id FROM unnest($1::text[], $2::integer[]) WITH ORDINALITY AS r(t, p, i)
+        JOIN source_partitions s ON s.topic = r.t AND s.partition = r.p
+        """)
+}

@@ -1,0 +1,138 @@
+public import Postgres
+
+/// What went wrong in the store, and what to do about it.
+public struct StoreError: Error, Sendable, CustomStringConvertible {
+    /// The place and the remedy; no values of rows.
+    public var description: String
+    /// The error of PostgreSQL, where there was one.
+    public var underlying: PostgresError?
+
+    /// An error that says `description`.
+    public init(_ description: String, underlying: PostgresError? = nil) {
+        self.description = underlying.map { "\(description): \($0.message)" } ?? description
+        self.underlying = underlying
+    }
+}
+
+/// The numbered SQL files of Sources/Store/Migrations, in the program.
+public struct Migrations: Sendable {
+    /// One file.
+    public struct Migration: Sendable {
+        /// Its number, from 1.
+        public let number: Int32
+        /// Its name without number and ending.
+        public let name: String
+        let sql: [UInt8]
+    }
+
+    /// All of them, by number.
+    public static let all: [Migration] = [
+        Migration(number: 1, name: "store", sql: PackageResources._001_store_sql),
+        Migration(number: 2, name: "words", sql: PackageResources._002_words_sql),
+    ]
+
+    /// The schema that holds everything of Sluice in its database.
+    public static let schema = "sluice"
+    /// Serialises migrations of one database; an arbitrary constant.
+    static let advisoryLock: Int64 = 0x736C_7569_6365
+
+    private static let applied = Statement(
+        "migrations_applied", "SELECT number, checksum FROM sluice.migrations ORDER BY number")
+    private static let record = Statement(
+        "record_migration",
+        "INSERT INTO sluice.migrations (number, name, checksum, applied_at) VALUES ($1, $2, $3, now())")
+    private static let lock = Statement("lock_migrations", "SELECT pg_advisory_xact_lock($1)")
+
+    /// Applies what is missing, each migration in a transaction of its own, and returns the names of those.
+    ///
+    /// Runs under an advisory lock, so that instances that start together do not race. A database that has been
+    /// migrated by a newer Sluice is left alone and refused.
+    public static func apply(to connection: inout Connection) throws(StoreError) -> [String] {
+        do {
+            _ = try connection.execute("CREATE SCHEMA IF NOT EXISTS sluice")
+            _ = try connection.execute(
+                """
+                CREATE TABLE IF NOT EXISTS sluice.migrations (
+                    number integer PRIMARY KEY, name text NOT NULL, checksum bigint NOT NULL,
+                    applied_at timestamptz NOT NULL)
+                """)
+        } catch where error.sqlState == .uniqueViolation {
+            // Two instances created the schema at the same moment; the other one has made it.
+        } catch {
+            throw StoreError("the schema sluice cannot be created; may the role create schemas?", underlying: error)
+        }
+        var names: [String] = []
+        for migration in all {
+            do {
+                if try apply(migration, to: &connection) { names.append("\(migration.number) \(migration.name)") }
+            } catch let error as PostgresError {
+                _ = try? connection.execute("ROLLBACK")
+                throw StoreError("migration \(migration.number) (\(migration.name)) failed", underlying: error)
+            } catch let error as StoreError {
+                _ = try? connection.execute("ROLLBACK")
+                throw error
+            } catch {
+                throw StoreError("migration \(migration.number) (\(migration.name)) failed")
+            }
+        }
+        return names
+    }
+
+    private static func apply(_ migration: Migration, to connection: inout Connection) throws -> Bool {
+        _ = try connection.execute("BEGIN")
+        _ = try connection.execute("SET LOCAL lock_timeout = '2s'")
+        var key = Parameters()
+        key.int64(advisoryLock)
+        _ = try connection.query(lock, key)
+        let rows = try connection.query(applied, Parameters())
+        let checksum = checksum(of: migration.sql)
+        for row in 0..<rows.count {
+            let number = rows.int32(row, 0)
+            if number > Int32(all.count) {
+                throw StoreError("the store was migrated by a newer Sluice (migration \(number)): run that version")
+            }
+            guard number == migration.number else { continue }
+            guard rows.int64(row, 1) == checksum else {
+                throw StoreError(
+                    "migration \(number) of the store differs from this program's: they were made by different builds")
+            }
+            _ = try connection.execute("COMMIT")
+            return false
+        }
+        _ = try connection.execute("SET LOCAL search_path = sluice")
+        _ = try connection.execute(String(decoding: migration.sql, as: UTF8.self))
+        var parameters = Parameters()
+        parameters.int32(migration.number)
+        parameters.text(migration.name)
+        parameters.int64(checksum)
+        _ = try connection.query(record, parameters)
+        _ = try connection.execute("COMMIT")
+        return true
+    }
+
+    /// Whether the store has every migration of this program and no other: throws what is missing and the remedy.
+    public static func verify(_ connection: inout Connection) throws(StoreError) {
+        do {
+            let rows = try connection.query(applied, Parameters())
+            guard rows.count == all.count else {
+                throw StoreError(
+                    "the store has \(rows.count) of \(all.count) migrations: run `sluice migrate --config PATH`")
+            }
+        } catch let error as PostgresError where error.sqlState == .undefinedTable {
+            throw StoreError("the store has no schema yet: run `sluice migrate --config PATH`")
+        } catch let error as PostgresError {
+            throw StoreError("the store's migrations cannot be read", underlying: error)
+        } catch let error as StoreError {
+            throw error
+        } catch {
+            throw StoreError("the store's migrations cannot be read")
+        }
+    }
+
+    /// FNV-1a of the file, so that an edited migration is noticed.
+    static func checksum(of bytes: [UInt8]) -> Int64 {
+        var hash: UInt64 = 0xcbf2_9ce4_8422_2325
+        for byte in bytes { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
+        return Int64(bitPattern: hash)
+    }
+}

@@ -1,0 +1,62 @@
+public import OrderEvents
+public import Orders
+public import Partitioner
+
+/// A legal entity, as far as applying its events cares.
+public struct EntityRules: Sendable {
+    /// Its name.
+    public var name: String
+    /// How long an event waits for what is missing, in microseconds.
+    public var parkTimeout: Int64
+    /// Whether it has a destination, so that its orders go to the backlog.
+    public var delivers: Bool
+    /// Its lifecycle.
+    public var lifecycle: Lifecycle
+
+    /// A legal entity; see the properties.
+    public init(name: String, parkTimeout: Int64, delivers: Bool, lifecycle: Lifecycle = .standard) {
+        self.name = name
+        self.parkTimeout = parkTimeout
+        self.delivers = delivers
+        self.lifecycle = lifecycle
+    }
+}
+
+/// Reads an event's payload again when its turn comes: (name of the channel, payload, position) -> event.
+public typealias ParkedDecoding = @Sendable (String, [UInt8], SourcePosition) -> OrderEvent?
+
+/// What workers need to know of the configuration. Immutable and shared.
+public struct ApplySettings: Sendable {
+    /// Lanes; an event's `lane` is an index into it.
+    public var lanes: [Lane]
+    /// Channels; an event's `channel` is an index into it.
+    public var channels: [ChannelRules]
+    /// Legal entities; an event's `entity` is an index into it.
+    public var entities: [EntityRules]
+    /// How long keys are kept, in microseconds: events that happened earlier may have left the journal.
+    public var keyRetention: Int64
+    /// Decodes and routes a parked payload.
+    public var decodeParked: ParkedDecoding
+
+    /// Settings; see the properties.
+    public init(
+        lanes: [Lane], channels: [ChannelRules], entities: [EntityRules], keyRetention: Int64,
+        decodeParked: @escaping ParkedDecoding
+    ) {
+        self.lanes = lanes
+        self.channels = channels
+        self.entities = entities
+        self.keyRetention = keyRetention
+        self.decodeParked = decodeParked
+    }
+
+    /// Name of the legal entity, `unknown` for dead letters.
+    func entityName(_ index: Int32) -> String {
+        entities.indices.contains(Int(index)) ? entities[Int(index)].name : "unknown"
+    }
+
+    /// Name of the channel.
+    func channelName(_ index: Int32) -> String {
+        channels.indices.contains(Int(index)) ? channels[Int(index)].name : ""
+    }
+}

@@ -1,0 +1,324 @@
+import OrderEvents
+import Orders
+import Partitioner
+
+// What one batch does, decided in Swift before anything is written: pure, given the keys and states that were read.
+// `ApplyTransaction` writes it. The events of one order are in their sequence; orders do not know of each other.
+
+/// A taken idempotency key.
+struct KnownKey: Sendable {
+    var contentHash: UInt64
+    var partition: Int32
+    var offset: Int64
+    var outcome: Outcome
+}
+
+/// An event that waits: from the store, or from this batch.
+struct ParkedEvent: Sendable {
+    var event: OrderEvent
+    var code: ExceptionCode
+    var warehouse: String
+    var dueAt: Int64
+    /// Its journal row is one of this batch's.
+    var isNew: Bool
+}
+
+/// An order that the batch touches.
+struct WorkingOrder: Sendable {
+    var entity: Int32
+    var ref: String
+    var hash: UInt64
+    /// The batch's first item of this order.
+    var firstItem = 0
+    var order = Order()
+    /// Whether `order` is what the store holds, or is believed to hold (a new order that nobody looked up).
+    var isLoaded = false
+    var isDirty = false
+    var delivers = false
+    var parked: [ParkedEvent] = []
+}
+
+/// A row of the journal.
+struct JournalRow: Sendable {
+    var item: Int
+    var evaluation: Evaluation
+    var orderVersion: Int64
+    var warehouse: String
+}
+
+/// A row of `rejected`.
+struct RejectedRow: Sendable {
+    var item: Int
+    var code: ExceptionCode
+    var detail: String
+}
+
+/// A row of `parked`, new or going on.
+struct ParkedRow: Sendable {
+    var order: Int
+    var parked: ParkedEvent
+    var releasedOutcome: Outcome?
+}
+
+/// One exception of one order.
+struct ExceptionKey: Hashable, Sendable {
+    var entity: Int32
+    var ref: String
+    var code: ExceptionCode
+}
+
+/// A transition that took effect, for metrics.
+struct TransitionKey: Hashable, Sendable {
+    var entity: Int32
+    var from: CanonicalState?
+    var to: CanonicalState?
+    var disposition: Disposition
+}
+
+/// The writes of one batch.
+struct BatchPlan: Sendable {
+    var journal: [JournalRow] = []
+    var duplicates: [Int] = []
+    var rejected: [RejectedRow] = []
+    var deadLetters: [Int] = []
+    /// Items whose position has its row already.
+    var redelivered: [Int] = []
+    var parked: [ParkedRow] = []
+    var references: [(order: Int, name: Order.OtherName)] = []
+    var raised: [ExceptionKey: String] = [:]
+    var resolved: Set<ExceptionKey> = []
+    var transitions: [TransitionKey: Int] = [:]
+    var released: [Int32: Int] = [:]
+    var orders: [WorkingOrder]
+
+    private let settings: ApplySettings
+    private let items: [Taken]
+    private let now: Timestamp
+    /// Keys that earlier events of this batch took: hash of the key -> items.
+    private var taken: [UInt64: [Int]] = [:]
+
+    init(items: [Taken], orders: [WorkingOrder], settings: ApplySettings, now: Timestamp) {
+        self.items = items
+        self.orders = orders
+        self.settings = settings
+        self.now = now
+        journal.reserveCapacity(items.count)
+    }
+
+    /// Decides about every item.
+    ///
+    /// `entries` say for each event its order (index into `orders`, -1: named by a reference only) and key hash;
+    /// `known` the keys that the store has; `partitionIDs` the store's number of each source partition.
+    mutating func evaluate(entries: [BatchEntry], known: [Int: KnownKey], partitionIDs: [Int32: Int32]) {
+        for entry in entries {
+            switch items[entry.item] {
+            case .deadLetter: deadLetters.append(entry.item)
+            case .event(let event):
+                if let key = known[entry.item] {
+                    meet(key, event, entry.item, partitionIDs[event.source.partition] ?? -1)
+                } else if let first = earlier(event, entry) {
+                    repeated(event, entry.item, sameContent: first.contentHash == event.contentHash)
+                } else {
+                    apply(event, entry)
+                }
+            }
+        }
+    }
+
+    private mutating func meet(_ key: KnownKey, _ event: OrderEvent, _ item: Int, _ partition: Int32) {
+        if key.partition == partition, key.offset == event.source.offset {
+            redelivered.append(item)
+        } else {
+            repeated(event, item, sameContent: key.contentHash == event.contentHash)
+        }
+    }
+
+    private mutating func repeated(_ event: OrderEvent, _ item: Int, sameContent: Bool) {
+        guard !sameContent else {
+            duplicates.append(item)
+            return
+        }
+        reject(
+            item, event, .keyReused,
+            "the event id was used before with other content: the channel must give each event an id of its own")
+    }
+
+    /// The earlier event of this batch that took the same key.
+    private func earlier(_ event: OrderEvent, _ entry: BatchEntry) -> OrderEvent? {
+        for item in taken[entry.keyHash] ?? [] {
+            if case .event(let other) = items[item], other.entity == event.entity, other.channel == event.channel,
+                event.sameBytes(event.eventID, other, other.eventID)
+            {
+                return other
+            }
+        }
+        return nil
+    }
+
+    private mutating func reject(_ item: Int, _ event: OrderEvent, _ code: ExceptionCode, _ detail: String) {
+        rejected.append(RejectedRow(item: item, code: code, detail: detail))
+        raised[ExceptionKey(entity: event.entity, ref: event.text(event.orderRef), code: code)] = detail
+    }
+
+    private mutating func apply(_ event: OrderEvent, _ entry: BatchEntry) {
+        let warehouse = settings.lanes[Int(event.lane)].warehouseCode
+        guard entry.order >= 0 else {
+            named(event, entry, warehouse)
+            return
+        }
+        let channel = settings.channels[Int(event.channel)]
+        let rules = settings.entities[Int(event.entity)]
+        let evaluation = orders[entry.order].order.apply(
+            event, channel: channel, warehouse: warehouse, lifecycle: rules.lifecycle)
+        note(evaluation, entry.order, detail: event.refusal?.detail)
+        if evaluation.outcome == .rejected {
+            let code = evaluation.code ?? .illegalTransition
+            rejected.append(
+                RejectedRow(item: entry.item, code: code, detail: event.refusal?.detail ?? refusal(event, evaluation)))
+        } else {
+            taken[entry.keyHash, default: []].append(entry.item)
+            journal.append(
+                JournalRow(
+                    item: entry.item, evaluation: evaluation, orderVersion: orders[entry.order].order.version,
+                    warehouse: warehouse))
+        }
+        if evaluation.outcome == .parked, let code = evaluation.code {
+            let waits = code == .orderNotBegun ? Int64.max : now.microseconds + rules.parkTimeout
+            orders[entry.order].parked.append(
+                ParkedEvent(event: event, code: code, warehouse: warehouse, dueAt: waits, isNew: true))
+        }
+        learn(event, evaluation, entry.order)
+        if evaluation.releasesParked, !orders[entry.order].parked.isEmpty {
+            release(entry.order, timeIsUp: false)
+        }
+    }
+
+    /// An event that names its order by a reference only: it waits until the reference is known.
+    private mutating func named(_ event: OrderEvent, _ entry: BatchEntry, _ warehouse: String) {
+        if let refusal = event.refusal {
+            reject(entry.item, event, refusal.code, refusal.detail)
+            return
+        }
+        var evaluation = Evaluation(outcome: .parked, disposition: .park, from: nil, to: nil)
+        evaluation.code = .unknownReference
+        taken[entry.keyHash, default: []].append(entry.item)
+        journal.append(JournalRow(item: entry.item, evaluation: evaluation, orderVersion: 0, warehouse: warehouse))
+        let waiting = ParkedEvent(
+            event: event, code: .unknownReference, warehouse: warehouse, dueAt: Int64.max, isNew: true)
+        parked.append(ParkedRow(order: -1, parked: waiting, releasedOutcome: nil))
+        raised[ExceptionKey(entity: event.entity, ref: "", code: .unknownReference)] =
+            "events wait for an order that names their reference"
+    }
+
+    private func refusal(_ event: OrderEvent, _ evaluation: Evaluation) -> String {
+        let word = event.status?.name ?? event.milestone?.name ?? "event"
+        return "\(word) may not follow \(evaluation.from?.name ?? "an order that has not begun")"
+    }
+
+    private mutating func note(_ evaluation: Evaluation, _ index: Int, detail: String? = nil) {
+        let order = orders[index]
+        if evaluation.changed { orders[index].isDirty = true }
+        if evaluation.outcome == .applied { orders[index].delivers = true }
+        for code in evaluation.raised {
+            let key = ExceptionKey(entity: order.entity, ref: order.ref, code: code)
+            raised[key] = detail ?? "order at \(evaluation.to?.name ?? "not begun")"
+            resolved.remove(key)
+        }
+        for code in evaluation.resolved {
+            let key = ExceptionKey(entity: order.entity, ref: order.ref, code: code)
+            resolved.insert(key)
+        }
+        let isTransition =
+            switch evaluation.outcome {
+            case .applied: evaluation.from != evaluation.to || evaluation.disposition == .flag
+            case .parked, .rejected: true
+            case .stale, .duplicate, .deadLettered: false
+            }
+        guard isTransition else { return }
+        let key = TransitionKey(
+            entity: order.entity, from: evaluation.from, to: evaluation.to, disposition: evaluation.disposition)
+        transitions[key, default: 0] += 1
+    }
+
+    private mutating func learn(_ event: OrderEvent, _ evaluation: Evaluation, _ order: Int) {
+        guard evaluation.outcome == .applied, let facts = event.facts else { return }
+        for reference in facts.references {
+            let name = Order.OtherName(
+                kind: reference.kind, issuer: event.text(reference.issuer), value: event.text(reference.value))
+            references.append((order, name))
+        }
+    }
+
+    /// Lets the order's parked events go on, in sequence, until none can. `timeIsUp`: those that are due take their
+    /// fallback.
+    mutating func release(_ index: Int, timeIsUp: Bool) {
+        let rules = settings.entities[Int(orders[index].entity)]
+        var progressed = true
+        // Each round lets at least one go on, so the rounds are bounded by the events that wait.
+        while progressed, !orders[index].parked.isEmpty {
+            progressed = false
+            let waiting = orders[index].parked.sorted(by: Self.goesFirst)
+            for parked in waiting {
+                let due = timeIsUp && parked.dueAt <= now.microseconds
+                guard
+                    let evaluation = orders[index].order.applyParked(
+                        parked.event, channel: settings.channels[Int(parked.event.channel)],
+                        warehouse: parked.warehouse, lifecycle: rules.lifecycle, waited: due)
+                else { continue }
+                note(evaluation, index)
+                learn(parked.event, evaluation, index)
+                released[orders[index].entity, default: 0] += 1
+                self.parked.append(ParkedRow(order: index, parked: parked, releasedOutcome: evaluation.outcome))
+                orders[index].parked.removeAll { $0.event.source == parked.event.source }
+                progressed = true
+                break
+            }
+        }
+    }
+
+    private static func goesFirst(_ a: ParkedEvent, _ b: ParkedEvent) -> Bool {
+        if a.event.channel != b.event.channel { return a.event.channel < b.event.channel }
+        let first = a.event.sequence ?? Int64.max
+        let second = b.event.sequence ?? Int64.max
+        if first != second { return first < second }
+        return a.event.source.polledAt < b.event.source.polledAt
+    }
+
+    /// Adds the rows of what still waits, and sorts what is written in key order. To be called once, last.
+    mutating func finish() {
+        for index in orders.indices {
+            for parked in orders[index].parked where parked.isNew {
+                self.parked.append(ParkedRow(order: index, parked: parked, releasedOutcome: nil))
+            }
+            if orders[index].isDirty { orders[index].order.revision += 1 }
+        }
+        let items = self.items
+        journal.sort { Self.keyOrder(items[$0.item], items[$1.item]) }
+    }
+
+    /// Legal entity, channel, event id, as bytes: indexes follow the names' order.
+    private static func keyOrder(_ a: Taken, _ b: Taken) -> Bool {
+        guard case .event(let first) = a, case .event(let second) = b else { return false }
+        if first.entity != second.entity { return first.entity < second.entity }
+        if first.channel != second.channel { return first.channel < second.channel }
+        let count = Int(min(first.eventID.count, second.eventID.count))
+        let left = Int(first.eventID.start)
+        let right = Int(second.eventID.start)
+        for index in 0..<count {
+            let x = first.bytes[left + index]
+            let y = second.bytes[right + index]
+            if x != y { return x < y }
+        }
+        return first.eventID.count < second.eventID.count
+    }
+}
+
+/// An item of the batch with what the plan needs to find its order and its key.
+struct BatchEntry: Sendable {
+    /// Index of the item.
+    var item: Int
+    /// Index of its order among the batch's, -1: none.
+    var order: Int
+    /// Hash of its idempotency key.
+    var keyHash: UInt64
+}

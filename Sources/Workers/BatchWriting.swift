@@ -1,0 +1,434 @@
+import OrderEvents
+import Orders
+import Partitioner
+internal import Postgres
+internal import Store
+
+// The one transaction of a batch. Rows are written table by table: journal (keys), references, orders, then what
+// belongs to the orders; within a table in key order. So two transactions never wait for each other in a circle but for
+// rare cases, which the server ends as deadlocks and the worker retries.
+
+/// What a committed batch changed, beyond its plan.
+struct WriteResult: Sendable {
+    /// Positions (store's partition number, offset) of duplicates, rejected and dead letters that had no row before.
+    var newPositions: Set<StoredPosition> = []
+    /// Exceptions that were opened: (legal entity, code).
+    var opened: [(entity: String, code: String)] = []
+    /// Exceptions that ended: (legal entity, code, seconds open).
+    var ended: [(entity: String, code: String, seconds: Double)] = []
+}
+
+/// A position by the store's number of its partition.
+struct StoredPosition: Hashable, Sendable {
+    var partition: Int32
+    var offset: Int64
+}
+
+/// Writes the plans of one worker; keeps its buffers between batches.
+struct BatchWriter: Sendable {
+    private var journal = CopyBuffer(capacity: 1 << 20)
+    private var documents = TextArray()
+    private var document: [UInt8] = []
+
+    /// Writes the plan in one transaction and commits it.
+    ///
+    /// - Throws: `.conflict` when another instance was faster; `.postgres` otherwise. The transaction has then been
+    ///   rolled back, unless the outcome is unknown or the connection is gone.
+    mutating func write(
+        _ plan: BatchPlan, _ items: [Taken], _ numbers: [Int32: Int32], _ settings: ApplySettings, now: Timestamp,
+        _ connection: inout Connection
+    ) throws(ApplyError) -> WriteResult {
+        do {
+            _ = try connection.execute("BEGIN")
+            let result = try writeRows(plan, items, numbers, settings, now, &connection)
+            _ = try connection.execute("COMMIT")
+            return result
+        } catch let error as PostgresError {
+            if !error.isConnectionLost { _ = try? connection.execute("ROLLBACK") }
+            if error.sqlState == .uniqueViolation, error.table == "journal" { throw .conflict }
+            throw .postgres(error)
+        } catch {
+            _ = try? connection.execute("ROLLBACK")
+            throw .conflict
+        }
+    }
+
+    private mutating func writeRows(
+        _ plan: BatchPlan, _ items: [Taken], _ numbers: [Int32: Int32], _ settings: ApplySettings, _ now: Timestamp,
+        _ connection: inout Connection
+    ) throws -> WriteResult {
+        var result = WriteResult()
+        if !plan.journal.isEmpty {
+            fillJournal(plan, items, numbers, settings, now)
+            _ = try connection.copyIn(ApplyStatements.copyJournal, &journal)
+        }
+        try writeDuplicates(plan, items, numbers, settings, now, &result, &connection)
+        try writeRejected(plan, items, numbers, settings, now, &result, &connection)
+        try writeDeadLetters(plan, items, numbers, now, &result, &connection)
+        try learnReferences(plan, settings, now, &connection)
+        try writeOrders(plan, settings, now, &connection)
+        try writeParked(plan, settings, now, &connection)
+        try writeExceptions(plan, settings, now, &result, &connection)
+        try markBacklog(plan, settings, now, &connection)
+        return result
+    }
+
+    private mutating func fillJournal(
+        _ plan: BatchPlan, _ items: [Taken], _ numbers: [Int32: Int32], _ settings: ApplySettings, _ now: Timestamp
+    ) {
+        journal.reset()
+        for row in plan.journal {
+            guard case .event(let event) = items[row.item] else { continue }
+            let evaluation = row.evaluation
+            journal.beginRow(columns: ApplyStatements.journalColumns)
+            journal.int64(event.source.offset)
+            journal.timestamp(microsecondsSinceUnixEpoch: event.occurredAt.microseconds)
+            if let logged = event.source.loggedAt {
+                journal.timestamp(microsecondsSinceUnixEpoch: logged.microseconds)
+            } else {
+                journal.null()
+            }
+            journal.timestamp(microsecondsSinceUnixEpoch: now.microseconds)
+            journal.int64(Int64(bitPattern: event.contentHash))
+            if let sequence = event.sequence { journal.int64(sequence) } else { journal.null() }
+            journal.int64(row.orderVersion)
+            journal.int32(numbers[event.source.partition] ?? -1)
+            journal.int16(Int16(evaluation.outcome.rawValue))
+            journal.int16(Int16(evaluation.disposition.rawValue))
+            journal.int16(event.status.storedValue)
+            journal.int16(Int16(event.milestone?.rawValue ?? 0))
+            journal.int16(Int16(evaluation.from?.rawValue ?? 0))
+            journal.int16(Int16(evaluation.to?.rawValue ?? 0))
+            journal.text(settings.entityName(event.entity))
+            journal.text(settings.channelName(event.channel))
+            journal.text(event.bytes, Int(event.eventID.start), Int(event.eventID.count))
+            journal.text(event.bytes, Int(event.orderRef.start), Int(event.orderRef.count))
+            journal.text(row.warehouse)
+            if let code = evaluation.code { journal.text(code.rawValue) } else { journal.null() }
+            journal.bytea(event.bytes, 0, event.payloadCount)
+        }
+    }
+
+    private func writeDuplicates(
+        _ plan: BatchPlan, _ items: [Taken], _ numbers: [Int32: Int32], _ settings: ApplySettings, _ now: Timestamp,
+        _ result: inout WriteResult, _ connection: inout Connection
+    ) throws {
+        guard !plan.duplicates.isEmpty else { return }
+        var offsets = Int64Array()
+        var partitions = Int32Array()
+        var entities = TextArray()
+        var channels = TextArray()
+        var ids = TextArray()
+        for item in plan.duplicates {
+            guard case .event(let event) = items[item] else { continue }
+            offsets.append(event.source.offset)
+            partitions.append(numbers[event.source.partition] ?? -1)
+            entities.append(settings.entityName(event.entity))
+            channels.append(settings.channelName(event.channel))
+            ids.append(event.bytes, Int(event.eventID.start), Int(event.eventID.count))
+        }
+        var parameters = Parameters()
+        parameters.array(offsets)
+        parameters.timestamp(microsecondsSinceUnixEpoch: now.microseconds)
+        parameters.array(partitions)
+        parameters.array(entities)
+        parameters.array(channels)
+        parameters.array(ids)
+        let rows = try connection.query(ApplyStatements.insertDuplicates, parameters)
+        takePositions(rows, &result)
+    }
+
+    private func takePositions(_ rows: borrowing Rows, _ result: inout WriteResult) {
+        for row in 0..<rows.count {
+            result.newPositions.insert(StoredPosition(partition: rows.int32(row, 0), offset: rows.int64(row, 1)))
+        }
+    }
+
+    private func writeRejected(
+        _ plan: BatchPlan, _ items: [Taken], _ numbers: [Int32: Int32], _ settings: ApplySettings, _ now: Timestamp,
+        _ result: inout WriteResult, _ connection: inout Connection
+    ) throws {
+        guard !plan.rejected.isEmpty else { return }
+        var offsets = Int64Array(), hashes = Int64Array(), sequences = Int64Array()
+        var times = TimestampArray()
+        var partitions = Int32Array()
+        var statuses = Int16Array(), milestones = Int16Array()
+        var entities = TextArray(), channels = TextArray(), ids = TextArray(), refs = TextArray()
+        var codes = TextArray(), details = TextArray()
+        var payloads = ByteaArray()
+        for row in plan.rejected {
+            guard case .event(let event) = items[row.item] else { continue }
+            offsets.append(event.source.offset)
+            times.append(microsecondsSinceUnixEpoch: event.occurredAt.microseconds)
+            hashes.append(Int64(bitPattern: event.contentHash))
+            if let sequence = event.sequence { sequences.append(sequence) } else { sequences.appendNull() }
+            partitions.append(numbers[event.source.partition] ?? -1)
+            statuses.append(event.status.storedValue)
+            milestones.append(Int16(event.milestone?.rawValue ?? 0))
+            entities.append(settings.entityName(event.entity))
+            channels.append(settings.channelName(event.channel))
+            ids.append(event.bytes, Int(event.eventID.start), Int(event.eventID.count))
+            refs.append(event.bytes, Int(event.orderRef.start), Int(event.orderRef.count))
+            codes.append(row.code.rawValue)
+            details.append(row.detail)
+            payloads.append(event.bytes, 0, event.payloadCount)
+        }
+        var parameters = Parameters()
+        parameters.array(offsets)
+        parameters.array(times)
+        parameters.timestamp(microsecondsSinceUnixEpoch: now.microseconds)
+        parameters.array(hashes)
+        parameters.array(sequences)
+        parameters.array(partitions)
+        parameters.array(statuses)
+        parameters.array(milestones)
+        for texts in [entities, channels, ids, refs, codes, details] { parameters.array(texts) }
+        parameters.array(payloads)
+        let rows = try connection.query(ApplyStatements.insertRejected, parameters)
+        takePositions(rows, &result)
+    }
+
+    private func writeDeadLetters(
+        _ plan: BatchPlan, _ items: [Taken], _ numbers: [Int32: Int32], _ now: Timestamp,
+        _ result: inout WriteResult, _ connection: inout Connection
+    ) throws {
+        guard !plan.deadLetters.isEmpty else { return }
+        var offsets = Int64Array(), sizes = Int64Array()
+        var times = TimestampArray()
+        var partitions = Int32Array()
+        var channels = TextArray(), reasons = TextArray(), details = TextArray()
+        var keys = ByteaArray(), payloads = ByteaArray()
+        for item in plan.deadLetters {
+            guard case .deadLetter(let letter) = items[item] else { continue }
+            offsets.append(letter.source.offset)
+            if let logged = letter.source.loggedAt {
+                times.append(microsecondsSinceUnixEpoch: logged.microseconds)
+            } else {
+                times.appendNull()
+            }
+            partitions.append(numbers[letter.source.partition] ?? -1)
+            sizes.append(Int64(letter.payloadCount))
+            channels.append(letter.channel)
+            reasons.append(letter.reason.rawValue)
+            details.append(letter.detail)
+            if let key = letter.key { keys.append(key) } else { keys.appendNull() }
+            if let payload = letter.payload { payloads.append(payload) } else { payloads.appendNull() }
+        }
+        var parameters = Parameters()
+        parameters.array(offsets)
+        parameters.array(times)
+        parameters.timestamp(microsecondsSinceUnixEpoch: now.microseconds)
+        parameters.array(partitions)
+        parameters.array(sizes)
+        for texts in [channels, reasons, details] { parameters.array(texts) }
+        parameters.array(keys)
+        parameters.array(payloads)
+        let rows = try connection.query(ApplyStatements.insertDeadLetters, parameters)
+        takePositions(rows, &result)
+    }
+
+    private func learnReferences(
+        _ plan: BatchPlan, _ settings: ApplySettings, _ now: Timestamp, _ connection: inout Connection
+    ) throws {
+        guard !plan.references.isEmpty else { return }
+        var kinds = Int16Array()
+        var entities = TextArray(), issuers = TextArray(), values = TextArray(), refs = TextArray()
+        let sorted = plan.references.sorted {
+            let a = plan.orders[$0.order], b = plan.orders[$1.order]
+            return (a.entity, $0.name.kind.rawValue, $0.name.issuer, $0.name.value)
+                < (b.entity, $1.name.kind.rawValue, $1.name.issuer, $1.name.value)
+        }
+        for (index, name) in sorted {
+            kinds.append(Int16(name.kind.rawValue))
+            entities.append(settings.entityName(plan.orders[index].entity))
+            issuers.append(name.issuer)
+            values.append(name.value)
+            refs.append(plan.orders[index].ref)
+        }
+        var parameters = Parameters()
+        parameters.timestamp(microsecondsSinceUnixEpoch: now.microseconds)
+        parameters.array(kinds)
+        for texts in [entities, issuers, values, refs] { parameters.array(texts) }
+        _ = try connection.query(ApplyStatements.learnReferences, parameters)
+    }
+
+    private mutating func writeOrders(
+        _ plan: BatchPlan, _ settings: ApplySettings, _ now: Timestamp, _ connection: inout Connection
+    ) throws {
+        let dirty = plan.orders.indices.filter { plan.orders[$0].isDirty }.sorted {
+            let a = plan.orders[$0], b = plan.orders[$1]
+            return a.entity != b.entity ? a.entity < b.entity : a.ref.utf8.lexicographicallyPrecedes(b.ref.utf8)
+        }
+        guard !dirty.isEmpty else { return }
+        var revisions = Int64Array(), versions = Int64Array()
+        var since = TimestampArray()
+        var states = Int16Array()
+        var entities = TextArray(), refs = TextArray()
+        documents.removeAll()
+        for index in dirty {
+            let working = plan.orders[index]
+            revisions.append(working.order.revision)
+            versions.append(working.order.version)
+            let state = working.order.state
+            if let state, let time = working.order.time(of: state) {
+                since.append(microsecondsSinceUnixEpoch: time.microseconds)
+            } else {
+                since.appendNull()
+            }
+            states.append(Int16(state?.rawValue ?? 0))
+            entities.append(settings.entityName(working.entity))
+            refs.append(working.ref)
+            document.removeAll(keepingCapacity: true)
+            working.order.writeDocument(to: &document)
+            documents.append(bytes: document)
+        }
+        var parameters = Parameters()
+        parameters.array(revisions)
+        parameters.array(versions)
+        parameters.timestamp(microsecondsSinceUnixEpoch: now.microseconds)
+        parameters.array(since)
+        parameters.array(states)
+        parameters.array(entities)
+        parameters.array(refs)
+        parameters.array(documents)
+        let rows = try connection.query(ApplyStatements.writeOrders, parameters)
+        if rows.affected != dirty.count { throw ApplyError.conflict }
+    }
+
+    private func writeParked(
+        _ plan: BatchPlan, _ settings: ApplySettings, _ now: Timestamp, _ connection: inout Connection
+    ) throws {
+        guard !plan.parked.isEmpty else { return }
+        var due = TimestampArray(), released = TimestampArray()
+        var sequences = Int64Array()
+        var outcomes = Int16Array()
+        var entities = TextArray(), refs = TextArray(), channels = TextArray(), ids = TextArray()
+        var warehouses = TextArray(), codes = TextArray()
+        for row in plan.parked {
+            let event = row.parked.event
+            due.append(microsecondsSinceUnixEpoch: min(row.parked.dueAt, Self.never))
+            if let outcome = row.releasedOutcome {
+                released.append(microsecondsSinceUnixEpoch: now.microseconds)
+                outcomes.append(Int16(outcome.rawValue))
+            } else {
+                released.appendNull()
+                outcomes.appendNull()
+            }
+            if let sequence = event.sequence { sequences.append(sequence) } else { sequences.appendNull() }
+            entities.append(settings.entityName(event.entity))
+            refs.append(row.order >= 0 ? plan.orders[row.order].ref : "")
+            channels.append(settings.channelName(event.channel))
+            ids.append(event.text(event.eventID))
+            warehouses.append(row.parked.warehouse)
+            codes.append(row.parked.code.rawValue)
+        }
+        var parameters = Parameters()
+        parameters.timestamp(microsecondsSinceUnixEpoch: now.microseconds)
+        parameters.array(due)
+        parameters.array(released)
+        parameters.array(sequences)
+        parameters.array(outcomes)
+        for texts in [entities, refs, channels, ids, warehouses, codes] { parameters.array(texts) }
+        _ = try connection.query(ApplyStatements.writeParked, parameters)
+    }
+
+    /// Year 9999: "until it comes".
+    private static let never: Int64 = 253_402_214_400_000_000
+
+    private func writeExceptions(
+        _ plan: BatchPlan, _ settings: ApplySettings, _ now: Timestamp, _ result: inout WriteResult,
+        _ connection: inout Connection
+    ) throws {
+        func keys(_ keys: some Sequence<ExceptionKey>) -> [ExceptionKey] {
+            keys.sorted {
+                ($0.entity, $0.ref, $0.code.rawValue) < ($1.entity, $1.ref, $1.code.rawValue)
+            }
+        }
+        func parameters(_ keys: [ExceptionKey]) -> Parameters {
+            var parameters = Parameters()
+            parameters.timestamp(microsecondsSinceUnixEpoch: now.microseconds)
+            parameters.texts(keys.map { settings.entityName($0.entity) })
+            parameters.texts(keys.map(\.ref))
+            parameters.texts(keys.map(\.code.rawValue))
+            return parameters
+        }
+        if !plan.raised.isEmpty {
+            let raised = keys(plan.raised.keys)
+            var values = parameters(raised)
+            values.texts(raised.map(\.code.severity))
+            values.texts(raised.map { plan.raised[$0] ?? "" })
+            let rows = try connection.query(ApplyStatements.raiseExceptions, values)
+            for row in 0..<rows.count where rows.bool(row, 2) {
+                result.opened.append((rows.text(row, 0), rows.text(row, 1)))
+            }
+        }
+        if !plan.resolved.isEmpty {
+            var values = parameters(keys(plan.resolved))
+            values.text("sluice")
+            let rows = try connection.query(ApplyStatements.resolveExceptions, values)
+            for row in 0..<rows.count {
+                result.ended.append((rows.text(row, 0), rows.text(row, 1), rows.double(row, 2)))
+            }
+        }
+    }
+
+    private func markBacklog(
+        _ plan: BatchPlan, _ settings: ApplySettings, _ now: Timestamp, _ connection: inout Connection
+    ) throws {
+        var classes = Int16Array()
+        var entities = TextArray(), refs = TextArray()
+        let due = plan.orders.filter { $0.delivers && settings.entities[Int($0.entity)].delivers }.sorted {
+            $0.entity != $1.entity ? $0.entity < $1.entity : $0.ref.utf8.lexicographicallyPrecedes($1.ref.utf8)
+        }
+        guard !due.isEmpty else { return }
+        for working in due {
+            classes.append(DeliveryClass(of: working.order).rawValue)
+            entities.append(settings.entityName(working.entity))
+            refs.append(working.ref)
+        }
+        var parameters = Parameters()
+        parameters.timestamp(microsecondsSinceUnixEpoch: now.microseconds)
+        parameters.array(classes)
+        parameters.array(entities)
+        parameters.array(refs)
+        _ = try connection.query(ApplyStatements.markBacklog, parameters)
+    }
+}
+
+/// What is due first at a destination. Raw values are stored.
+enum DeliveryClass: Int16, Sendable {
+    case urgent = 0
+    case usual = 1
+    case whenever = 2
+
+    /// Cancellations, new orders, holds and dispatch; then invoices and notes; closing last.
+    init(of order: Order) {
+        switch order.state {
+        case .cancelled, .onHold: self = .urgent
+        case .closed, .invoiced: self = .whenever
+        default: self = .usual
+        }
+    }
+}
+
+extension StatusWord? {
+    /// 0: none, 1...9: the state's raw value, 10: release.
+    var storedValue: Int16 {
+        switch self {
+        case .none: 0
+        case .state(let state): Int16(state.rawValue)
+        case .release: 10
+        }
+    }
+}
+
+extension ExceptionCode {
+    /// How much it matters: info, warning or error.
+    public var severity: String {
+        switch self {
+        case .sequenceGap, .orderNotBegun, .releaseWithoutHold, .unknownReference, .backordered: "info"
+        case .keyReused, .referenceCollision, .overShipment, .overInvoice, .odooRejected, .invalidOrder: "error"
+        default: "warning"
+        }
+    }
+}
