@@ -1,4 +1,6 @@
-/// What a person in the business must see. The raw values are the label values and the words of the store.
+/// What a person in the business must see.
+///
+/// The raw values are the label values and the words of the store.
 public enum ExceptionCode: String, CaseIterable, Sendable {
     case unknownLegalEntity = "unknown_legal_entity"
     case unknownWarehouse = "unknown_warehouse"

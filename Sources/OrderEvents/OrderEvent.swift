@@ -4,7 +4,9 @@
 // escapes, unescaped. Every text in the event is a `Slice` of that array, so decoding a usual event costs one
 // allocation for its bytes and one for its lines, and nothing is copied into `String` on the data path.
 
-/// A run of bytes in an event's `bytes`. UTF-8, free of NUL.
+/// A run of bytes in an event's `bytes`.
+///
+/// UTF-8, free of NUL.
 public struct Slice: Equatable, Hashable, Sendable {
     /// Index of the first byte.
     public var start: UInt32
@@ -106,9 +108,13 @@ public struct LineQuantity: Equatable, Sendable {
     }
 }
 
-/// What an event tells besides its word. Held behind a reference, because most events tell none of it.
+/// What an event tells besides its word.
+///
+/// Held behind a reference, because most events tell none of it.
 public final class Facts: Sendable {
-    /// Goods that left. `ref` or, without it, `tracking` is its identity.
+    /// Goods that left.
+    ///
+    /// `ref` or, without it, `tracking` is its identity.
     public struct Shipment: Equatable, Sendable {
         /// Identity given by its sender; empty: the tracking number identifies it.
         public var ref: Slice = .none
@@ -122,7 +128,9 @@ public final class Facts: Sendable {
         public init() {}
     }
 
-    /// A document of accounting. `ref` is its identity.
+    /// A document of accounting.
+    ///
+    /// `ref` is its identity.
     public struct Invoice: Equatable, Sendable {
         /// Identity.
         public var ref: Slice = .none
@@ -132,7 +140,9 @@ public final class Facts: Sendable {
         public init() {}
     }
 
-    /// Money. `ref` is its identity.
+    /// Money.
+    ///
+    /// `ref` is its identity.
     public struct Payment: Equatable, Sendable {
         /// Identity.
         public var ref: Slice
@@ -197,14 +207,24 @@ public final class Facts: Sendable {
         self.hold = hold
         self.cancellation = cancellation
     }
+
+    /// Bytes of memory that the facts hold, for budgets.
+    public var cost: Int {
+        let quantities =
+            allocation.count + (shipment?.lines.count ?? 0) + (invoice?.lines.count ?? 0)
+            + (cancellation?.lines.count ?? 0)
+        return 256 + references.count * MemoryLayout<Reference>.stride
+            + quantities * MemoryLayout<LineQuantity>.stride
+    }
 }
 
 /// A readable event that is refused: it ends as `rejected` and claims no key.
 public struct Refusal: Equatable, Sendable {
     /// The business exception that it raises.
     public var code: ExceptionCode
-    /// What is wrong and where to mend it. Names of configuration and the channel's own status word may appear;
-    /// customers' data never.
+    /// What is wrong and where to mend it.
+    ///
+    /// Names of configuration and the channel's own status word may appear; customers' data never.
     public var detail: String
 
     /// A refusal for `code`.
@@ -222,11 +242,15 @@ public struct OrderEvent: Sendable {
     public var bytes: [UInt8]
     /// How many of `bytes` are the record's value as polled.
     public var payloadCount: Int
-    /// Stable 64-bit hash of the record's value: tells a reused key from a duplicate. Not cryptographic.
+    /// Stable 64-bit hash of the record's value: tells a reused key from a duplicate.
+    ///
+    /// Not cryptographic.
     public var contentHash: UInt64
     /// Index of the channel in the running configuration.
     public var channel: Int32
-    /// The channel's identity of the event; with entity and channel the idempotency key. 1-128 bytes of printable ASCII.
+    /// The channel's identity of the event; with entity and channel the idempotency key.
+    ///
+    /// 1-128 bytes of printable ASCII.
     public var eventID: Slice = .none
     /// The legal entity's name as the event gives it.
     public var legalEntity: Slice = .none
@@ -249,9 +273,13 @@ public struct OrderEvent: Sendable {
     public var currency: Slice = .none
     /// Total of the order.
     public var total: ExactDecimal?
-    /// The customer's stable identity at the channel or in Odoo. Personal data: never logged.
+    /// The customer's stable identity at the channel or in Odoo.
+    ///
+    /// Personal data: never logged.
     public var customerRef: Slice = .none
-    /// The customer's name. Personal data: never logged.
+    /// The customer's name.
+    ///
+    /// Personal data: never logged.
     public var customerName: Slice = .none
     /// Lines of the order, when the event carries them.
     public var lines: [OrderLine] = []
@@ -263,7 +291,9 @@ public struct OrderEvent: Sendable {
     public var entity: Int32 = -1
     /// Index of the lane (legal entity, warehouse); set by routing, -1 before.
     public var lane: Int32 = -1
-    /// Stable hash of the order key; set by routing. Equal orders have equal hashes; the reverse is only likely.
+    /// Stable hash of the order key; set by routing.
+    ///
+    /// Equal orders have equal hashes; the reverse is only likely.
     public var orderHash: UInt64 = 0
 
     /// An event that has its bytes and its place, and no field yet.
@@ -294,12 +324,19 @@ public struct OrderEvent: Sendable {
     }
 
     /// Bytes of memory that the event holds, for budgets.
-    public var cost: Int { bytes.count + MemoryLayout<OrderEvent>.stride + lines.count * MemoryLayout<OrderLine>.stride }
+    public var cost: Int {
+        bytes.count + MemoryLayout<OrderEvent>.stride + lines.count * MemoryLayout<OrderLine>.stride
+            + (facts?.cost ?? 0)
+    }
 }
 
-/// A record that could not be read, or that belongs to no configured legal entity. Claims no key.
+/// A record that could not be read, or that belongs to no configured legal entity.
+///
+/// Claims no key.
 public struct DeadLetter: Sendable {
-    /// Why a record ended as a dead letter. The names are label values of `sluice_dead_letters_total`.
+    /// Why a record ended as a dead letter.
+    ///
+    /// The names are label values of `sluice_dead_letters_total`.
     public enum Reason: String, CaseIterable, Sendable {
         case tombstone
         case empty
@@ -319,7 +356,9 @@ public struct DeadLetter: Sendable {
     public var source: SourcePosition
     /// Why.
     public var reason: Reason
-    /// What is wrong, with its place in the record (`/lines/1/quantity: …`, `byte 17: …`). No values of the payload.
+    /// What is wrong, with its place in the record (`/lines/1/quantity: …`, `byte 17: …`).
+    ///
+    /// No values of the payload.
     public var detail: String
     /// Name of the channel, or empty.
     public var channel: String

@@ -1,4 +1,6 @@
-/// The canonical state of an order. Raw values are stored in PostgreSQL: they are never renumbered.
+/// The canonical state of an order.
+///
+/// Raw values are stored in PostgreSQL: they are never renumbered.
 public enum CanonicalState: UInt8, CaseIterable, Sendable {
     case received = 1
     case validated = 2
@@ -32,7 +34,9 @@ public enum CanonicalState: UInt8, CaseIterable, Sendable {
     }
 }
 
-/// What an event's `status` may say: a canonical state, or that a hold ended. Raw values are stored.
+/// What an event's `status` may say: a canonical state, or that a hold ended.
+///
+/// Raw values are stored.
 public enum StatusWord: Equatable, Hashable, Sendable {
     case state(CanonicalState)
     case release
@@ -57,7 +61,9 @@ public enum StatusWord: Equatable, Hashable, Sendable {
     }
 }
 
-/// Something that happened to an order and is no state. Raw values are stored in PostgreSQL: never renumbered.
+/// Something that happened to an order and is no state.
+///
+/// Raw values are stored in PostgreSQL: never renumbered.
 public enum Milestone: UInt8, CaseIterable, Sendable {
     case tracking = 1
     case inTransit = 2
@@ -87,7 +93,9 @@ public enum Milestone: UInt8, CaseIterable, Sendable {
     }
 }
 
-/// What became of one consumed record. Raw values are stored in PostgreSQL: never renumbered.
+/// What became of one consumed record.
+///
+/// Raw values are stored in PostgreSQL: never renumbered.
 public enum Outcome: UInt8, CaseIterable, Sendable {
     case applied = 1
     case duplicate = 2
@@ -109,7 +117,9 @@ public enum Outcome: UInt8, CaseIterable, Sendable {
     }
 }
 
-/// The kind of name that a system gives an order. Raw values are stored in PostgreSQL: never renumbered.
+/// The kind of name that a system gives an order.
+///
+/// Raw values are stored in PostgreSQL: never renumbered.
 public enum ReferenceKind: UInt8, CaseIterable, Sendable {
     case order = 1
     case purchaseOrder = 2

@@ -1,0 +1,22 @@
+/// What an event tells besides its word, while it is being read.
+struct FactsDraft {
+    var references: [Reference] = []
+    var allocation: [LineQuantity] = []
+    var shipment: Facts.Shipment?
+    var invoice: Facts.Invoice?
+    var payment: Facts.Payment?
+    var hold: Facts.Hold?
+    var cancellation: Facts.Cancellation?
+
+    /// The facts, or nil when there are none.
+    func finished() -> Facts? {
+        if references.isEmpty, allocation.isEmpty, shipment == nil, invoice == nil, payment == nil, hold == nil,
+            cancellation == nil
+        {
+            return nil
+        }
+        return Facts(
+            references: references, allocation: allocation, shipment: shipment, invoice: invoice, payment: payment,
+            hold: hold, cancellation: cancellation)
+    }
+}
