@@ -81,7 +81,9 @@ public final class Family<Handle: AnyObject & Sendable>: Sendable {
         }
     }
 
-    /// Takes the series of these values off the page, as when a partition is revoked. Its handles go on, unseen.
+    /// Takes the series of these values off the page, as when a partition is revoked.
+    ///
+    /// Its handles go on, unseen.
     public func remove(_ values: String...) {
         precondition(values.count == shape.labels.count, "\(shape.name) takes the labels \(shape.labels)")
         let labels = drawn.labels(values)

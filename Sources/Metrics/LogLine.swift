@@ -82,6 +82,7 @@ struct LogLine {
     ///   - level: how much it matters.
     ///   - event: the constant name of what happened.
     ///   - fields: the data, with dot keys. A name that the line has already gets `field.` before it, or is dropped.
+    /// - Returns: the line as UTF-8, at most `maximumBytes` with its newline.
     static func render(
         milliseconds: Int64, level: LogLevel, event: String, fields: [(String, LogValue)]
     ) -> [UInt8] {

@@ -20,14 +20,18 @@ struct ProcessMetrics: Sendable {
             "process_start_time_seconds", help: "Start time of the process since unix epoch in seconds."
         ).with().set(bootTime + status.startTicks / ticksPerSecond)
         cpuSeconds = registry.readCounter(
-            "process_cpu_seconds_total", help: "Total user and system CPU time spent in seconds.").with()
+            "process_cpu_seconds_total", help: "Total user and system CPU time spent in seconds."
+        ).with()
         residentBytes = registry.gauge(
-            "process_resident_memory_bytes", help: "Resident memory size in bytes.").with()
+            "process_resident_memory_bytes", help: "Resident memory size in bytes."
+        ).with()
         virtualBytes = registry.gauge(
-            "process_virtual_memory_bytes", help: "Virtual memory size in bytes.").with()
+            "process_virtual_memory_bytes", help: "Virtual memory size in bytes."
+        ).with()
         openDescriptors = registry.gauge("process_open_fds", help: "Number of open file descriptors.").with()
         maximumDescriptors = registry.gauge(
-            "process_max_fds", help: "Maximum number of open file descriptors.").with()
+            "process_max_fds", help: "Maximum number of open file descriptors."
+        ).with()
         threads = registry.gauge("process_threads", help: "Number of threads of the process.").with()
     }
 
@@ -76,8 +80,10 @@ struct ProcessStatus: Equatable {
     var virtualBytes: Double
     var residentPages: Double
 
-    /// Reads one line of /proc/PID/stat. Its second field is the program's name in parentheses, which may itself
-    /// contain spaces and parentheses: so fields are counted from the last one.
+    /// Reads one line of /proc/PID/stat.
+    ///
+    /// Its second field is the program's name in parentheses, which may itself contain spaces and parentheses: so
+    /// fields are counted from the last one.
     init?(_ text: String) {
         guard let end = text.lastIndex(of: ")") else { return nil }
         let fields = text[text.index(after: end)...].split(whereSeparator: { $0 == " " || $0 == "\n" })

@@ -97,7 +97,9 @@ public final class Registry: Sendable {
     }
 
     /// The page in Prometheus' text format 0.0.4, as UTF-8: metrics by name, series by their labels, so that the same
-    /// state gives the same bytes. Content type: `Registry.textContentType`.
+    /// state gives the same bytes.
+    ///
+    /// Content type: `Registry.textContentType`.
     public func textExposition() -> [UInt8] {
         for body in state.withLock({ $0.scrapeBodies }) { body() }
         let families = state.withLock { Array($0.families.values) }
