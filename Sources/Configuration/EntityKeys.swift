@@ -1,0 +1,63 @@
+import OrderEvents
+
+/// The keys of `entities/*.json5`.
+enum EntityKeys {
+    static let file = Shape.object([
+        Key("legal_entity", .text(.legalEntity), required: true, "The code that events carry."),
+        Key("weight", .integer(1...1000), "Its share under contention. Default 1."),
+        Key("store", .text(.storeName), required: true, "The name of its store in sluice.json5."),
+        Key(
+            "channels", .list(.text(.speaker), minimum: 1), required: true,
+            "Who may speak for it; [\"*\"]: every configured channel."),
+        Key(
+            "warehouses", .map(.warehouseCode, warehouse, minimum: 0),
+            "Its places of fulfilment, by their canonical code."),
+        Key("odoo", odoo, "Its Odoo; absent: its orders are kept and nothing is delivered."),
+        Key("validation", validation, "Who says that an order is valid."),
+        Key("owners", .notBuilt, "For each group of facts, the channels whose word counts."),
+        Key("lifecycle", lifecycle, "What differs from the canonical lifecycle."),
+        Key("sla", .notBuilt, "Promised times per flow."),
+        Key("feeds", .notBuilt, "How often each channel must be heard."),
+        Key("backlog", .notBuilt, "Where the backlog is high, and what is done then."),
+    ])
+
+    private static let warehouse = Shape.object([
+        Key("odoo", .text(.label), "The warehouse's code in Odoo; absent: the same code."),
+        Key("aliases", .list(.text(.warehouseCode), minimum: 0), "Other codes that channels use for it."),
+    ])
+
+    /// The states at which an order may first be created in Odoo.
+    static let creationStates = [CanonicalState.received, .validated, .allocated]
+
+    private static let odoo = Shape.object([
+        Key("url", .text(.odooURL), required: true, "https://host[:port]; http to loopback only."),
+        Key("database", .text(.label), required: true, "The database's name."),
+        Key("company", .text(.label), required: true, "The company's name in Odoo."),
+        Key("credentials", credentials, required: true, "Whom Sluice acts as."),
+        Key("requests_per_second", .number(0.01...10_000), "Calls a second, at most. Default 10."),
+        Key("max_concurrency", .integer(1...256), "Calls at the same time, at most. Default 4."),
+        Key(
+            "create_at", .word(creationStates.map(\.name)),
+            "The first state in which an order is created in Odoo. Default validated."),
+        Key("insecure", .flag, "Allows http to a host that is not loopback. Default false."),
+    ])
+
+    private static let credentials = Shape.object([
+        Key("login", .text(.label), required: true, "The user's login."),
+        Key("key", .secret, required: true, "The user's API key, by reference."),
+    ])
+
+    private static let validation = Shape.object([
+        Key("by", .word(["channel"]), "Whose word is the verdict. Default channel."),
+        Key("price_tolerance", .notBuilt, "How far a price may differ."),
+        Key("taxes", .notBuilt, "The channel's tax codes and Odoo's."),
+        Key("check", .notBuilt, "What is looked up in the destination."),
+    ])
+
+    private static let lifecycle = Shape.object([
+        Key(
+            "park_timeout", .duration(.milliseconds(100) ... .seconds(90 * 86400)),
+            "How long an event waits for what is missing. Default 15m."),
+        Key("edges", .notBuilt, "Dispositions that differ, per edge."),
+    ])
+}

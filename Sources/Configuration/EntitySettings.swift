@@ -1,0 +1,67 @@
+public import OrderEvents
+
+/// A legal entity: the tenant of lanes, fairness, stores and Odoo.
+public struct EntitySettings: Equatable, Sendable {
+    /// Which channels may speak for an entity.
+    public enum Speakers: Equatable, Sendable {
+        /// Every configured channel.
+        case any
+        /// These, in the order of the file.
+        case listed([String])
+
+        /// Whether `channel` may speak.
+        public func contains(_ channel: String) -> Bool {
+            switch self {
+            case .any: true
+            case .listed(let names): names.contains(channel)
+            }
+        }
+    }
+
+    /// The code that events carry, unique in the configuration.
+    public var name: String
+    /// Its share under contention: 1...1000; default 1.
+    public var weight: Int
+    /// The name of its store.
+    public var store: String
+    /// Who may speak for it; the events of any other channel are rejected.
+    public var channels: Speakers
+    /// Its places of fulfilment, by code; may be empty.
+    public var warehouses: [WarehouseSettings]
+    /// Its Odoo, or nil: its orders are kept and nothing is delivered.
+    public var odoo: DestinationSettings?
+    /// How long an event waits for what is missing; default 15 minutes.
+    public var parkTimeout: Duration
+}
+
+/// A place of fulfilment under the codes of one legal entity.
+public struct WarehouseSettings: Equatable, Sendable {
+    /// The canonical code, unique in the entity.
+    public var code: String
+    /// The warehouse's code in Odoo; the same code when the file names none.
+    public var odoo: String
+    /// Other codes that channels use for it, sorted; unique in the entity.
+    public var aliases: [String]
+}
+
+/// One Odoo database and company, and how hard it may be pressed.
+public struct DestinationSettings: Equatable, Sendable {
+    /// `https://host[:port][/path]` without a trailing slash; `http` to loopback, or where `insecure` is set.
+    public var url: String
+    /// The database's name.
+    public var database: String
+    /// The company's name in Odoo.
+    public var company: String
+    /// The login of the user whose key it is.
+    public var login: String
+    /// The user's API key.
+    public var key: SecretReference
+    /// Calls a second, at most; default 10.
+    public var requestsPerSecond: Double
+    /// Calls at the same time, at most; default 4.
+    public var maxConcurrency: Int
+    /// The first state in which an order is created in Odoo: received, validated or allocated; default validated.
+    public var createAt: CanonicalState
+    /// Whether a connection without TLS to a host that is not loopback was asked for.
+    public var insecure: Bool
+}

@@ -1,0 +1,64 @@
+/// The keys of `sluice.json5`.
+enum MainKeys {
+    static let file = Shape.object([
+        Key("kafka", kafka, required: true, "Brokers, consumer group, dead letters."),
+        Key(
+            "stores", .map(.storeName, store, minimum: 1), required: true,
+            "The PostgreSQL databases, by a name of your own; legal entities are assigned to them."),
+        Key("store", .object([Key("migrate", .flag, migrateAbout)]), "Defaults for every store."),
+        Key("http", http, "Metrics, health and the read API."),
+        Key("budgets", budgets, "How much memory waiting events may take."),
+        Key(
+            "linger", .duration(.zero ... .seconds(1)),
+            "How long a worker waits for a batch to grow when there is little to do. Default 5ms."),
+        Key("retention", retention, "How long rows are kept: keys <= payloads <= journal."),
+        Key(
+            "shutdown_timeout", .duration(.milliseconds(100) ... .seconds(600)),
+            "How long a stopping process may take to finish what it has begun. Default 10s."),
+    ])
+
+    private static let migrateAbout =
+        "Whether sluice run applies the store's migrations. Default true; sluice migrate always does."
+
+    private static let kafka = Shape.object([
+        Key("brokers", .list(.text(.broker), minimum: 1), required: true, "The brokers to begin with, as host:port."),
+        Key("group", .text(.consumerGroup), "The consumer group. Default sluice."),
+        Key("instance_id", .text(.consumerGroup), "The instance's name for static membership; absent: dynamic."),
+        Key(
+            "dead_letter_topic", .text(.topic),
+            "Where undecodable records go. No channel reads it. Default sluice.dead-letters."),
+        Key("options", .kafkaOptions, "librdkafka's own settings, from an allow-list; secrets by reference."),
+        Key("insecure", .notBuilt, "Allows brokers that are not on loopback without TLS."),
+    ])
+
+    private static let store = Shape.object([
+        Key(
+            "url", .textOrSecret(.storeURL), required: true,
+            "libpq's connection URL or string; by reference when it carries a password."),
+        Key("workers", .integer(1...64), "Connections that apply batches. Default 4."),
+        Key("region", .text(.label), "A label for people: where the data resides."),
+        Key("migrate", .flag, migrateAbout),
+        Key("insecure", .notBuilt, "Allows a server that is not on loopback without verified TLS."),
+    ])
+
+    private static let http = Shape.object([
+        Key("listen", .text(.listen), "A loopback address and port. Default 127.0.0.1:9464."),
+        Key("tokens", .notBuilt, "Bearer tokens with roles."),
+        Key("behind_tls", .notBuilt, "A terminating proxy stands in front."),
+        Key("series", .notBuilt, "How many series a scrape may have."),
+    ])
+
+    private static let budgets = Shape.object([
+        Key("process", .size(1 << 20...1 << 40), "Bytes of waiting events in the process. Default 96MiB."),
+        Key("lane", .size(16 << 10...1 << 40), "Bytes of waiting events in one lane. Default 4MiB."),
+    ])
+
+    private static let kept = Shape.duration(.seconds(3600) ... .seconds(36500 * 86400))
+
+    private static let retention = Shape.object([
+        Key("keys", kept, "Idempotency keys. Default 30d."),
+        Key("journal", kept, "The journal. Default 730d."),
+        Key("payloads", kept, "The records' own bytes. Default 90d."),
+        Key("dead_letters", kept, "Dead letters. Default 90d."),
+    ])
+}

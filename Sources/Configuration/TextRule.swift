@@ -1,0 +1,104 @@
+/// What a text must be, beyond being a text.
+enum TextRule: Sendable {
+    case legalEntity, warehouseCode, channelName, speaker, storeName, issuer
+    case consumerGroup, topic, broker, listen
+    case pointer, channelWord, label
+    case odooURL, storeURL
+
+    /// The longest identifier, in bytes.
+    static let maximumIdentifier = 128
+    /// The longest text of any other kind, in bytes.
+    static let maximumText = 1024
+
+    /// What is wrong with `text`, or nil.
+    ///
+    /// Says nothing of the content where that could be a secret.
+    func fault(in text: String) -> String? {
+        guard !text.isEmpty else { return "must not be empty" }
+        guard text.utf8.count <= Self.maximumText else { return "is longer than \(Self.maximumText) bytes" }
+        switch self {
+        case .legalEntity:
+            if ["other", "unknown"].contains(text) { return "\(quoted(text)) is a word of the metrics; take another" }
+            return Self.identifierFault(text, withoutSlash: true)
+        case .warehouseCode:
+            if text == "_" { return "\"_\" stands for events without a warehouse; take another" }
+            return Self.identifierFault(text, withoutSlash: false)
+        case .channelName:
+            if ["sluice", "odoo"].contains(text) {
+                return "\(quoted(text)) is a channel of Sluice's own; take another"
+            }
+            if text == "*" { return "\"*\" stands for every channel; take another" }
+            return Self.identifierFault(text, withoutSlash: true)
+        case .speaker: return text == "*" ? nil : Self.identifierFault(text, withoutSlash: true)
+        case .storeName: return Self.identifierFault(text, withoutSlash: true)
+        case .issuer: return Self.identifierFault(text, withoutSlash: true)
+        case .consumerGroup: return Self.identifierFault(text, withoutSlash: false)
+        case .topic: return Self.topicFault(text)
+        case .broker: return Self.brokerFault(text)
+        case .listen: return NetworkAddress.listenFault(text)
+        case .pointer: return Self.pointerFault(text)
+        case .channelWord, .label: return Self.labelFault(text)
+        case .odooURL: return WebAddress.fault(in: text)
+        case .storeURL: return StoreAddress.fault(in: text)
+        }
+    }
+
+    /// Printable ASCII without space: what canonical identifiers are made of.
+    private static func identifierFault(_ text: String, withoutSlash: Bool) -> String? {
+        guard text.utf8.count <= maximumIdentifier else { return "is longer than \(maximumIdentifier) bytes" }
+        guard text.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F }) else {
+            return "must be printable ASCII without space, not \(quoted(text))"
+        }
+        if withoutSlash, text.utf8.contains(UInt8(ascii: "/")) {
+            return "must not contain \"/\", as \(quoted(text)) does"
+        }
+        return nil
+    }
+
+    private static func topicFault(_ text: String) -> String? {
+        func isLegal(_ byte: UInt8) -> Bool {
+            switch byte {
+            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+                UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "."), UInt8(ascii: "_"), UInt8(ascii: "-"):
+                true
+            default: false
+            }
+        }
+        guard text.utf8.count <= 249, text.utf8.allSatisfy(isLegal), text != ".", text != ".." else {
+            return "must be a topic's name of letters, digits, \".\", \"_\" and \"-\", not \(quoted(text))"
+        }
+        return nil
+    }
+
+    private static func brokerFault(_ text: String) -> String? {
+        if text.contains("://") {
+            return "must be host:port without a scheme; say kafka.options[\"security.protocol\"]"
+        }
+        guard let address = NetworkAddress(text), (1...65535).contains(address.port) else {
+            return "must be host:port, such as \"127.0.0.1:9092\""
+        }
+        return nil
+    }
+
+    /// RFC 6901, not empty.
+    private static func pointerFault(_ text: String) -> String? {
+        guard text.utf8.first == UInt8(ascii: "/") else {
+            return "must be a JSON pointer, which begins with \"/\", not \(quoted(text))"
+        }
+        var wasTilde = false
+        for byte in text.utf8 {
+            if wasTilde, byte != UInt8(ascii: "0"), byte != UInt8(ascii: "1") {
+                wasTilde = true
+                break
+            }
+            wasTilde = byte == UInt8(ascii: "~")
+        }
+        return wasTilde ? "must write \"~\" as \"~0\" and \"/\" within a name as \"~1\", unlike \(quoted(text))" : nil
+    }
+
+    private static func labelFault(_ text: String) -> String? {
+        guard text.utf8.count <= 256 else { return "is longer than 256 bytes" }
+        let isPlain = text.unicodeScalars.allSatisfy { $0.value >= 0x20 && !(0x7F...0x9F).contains($0.value) }
+        return isPlain ? nil : "must not contain control characters"
+    }
+}
