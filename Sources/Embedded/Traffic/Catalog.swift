@@ -10,7 +10,9 @@ public enum Catalog {
         public var priceCents: Int
     }
 
-    /// Somebody who buys. Invented.
+    /// Somebody who buys.
+    ///
+    /// Invented.
     public struct Customer: Equatable, Sendable {
         /// The customer's number in every system.
         public var ref: String

@@ -2,7 +2,9 @@ extension OrderStory {
     /// The longest identifier that garbage makes up, in bytes.
     static let giantBytes = 512 * 1024
 
-    /// Bytes that are no event, in the place of `step`. Its salt decides them.
+    /// Bytes that are no event, in the place of `step`.
+    ///
+    /// Its salt decides them.
     func garbage(_ kind: TrafficKind.Garbage, instead step: Step) -> [UInt8]? {
         var random = SeededRandom(seed: step.salt)
         switch kind {

@@ -1,7 +1,8 @@
 import OrderEvents
 
-/// Writes JSON as bytes, in the sequence in which it is called. What it writes is valid as long as objects and lists are
-/// closed as they were opened.
+/// Writes JSON as bytes, in the sequence in which it is called.
+///
+/// What it writes is valid as long as objects and lists are closed as they were opened.
 struct JSONText {
     private(set) var bytes: [UInt8] = []
     private var needsComma = false
@@ -80,7 +81,9 @@ enum CalendarText {
         return text
     }
 
-    /// Writes `length` bytes at `at`. The date by Hinnant's civil_from_days: days counted in 400-year eras from March.
+    /// Writes `length` bytes at `at`.
+    ///
+    /// The date by Hinnant's civil_from_days: days counted in 400-year eras from March.
     static func write(microseconds: Int64, into text: inout [UInt8], at: Int) {
         let milliseconds = Int(microseconds / 1000)
         let (days, inDay) = (milliseconds / 86_400_000, milliseconds % 86_400_000)

@@ -46,7 +46,9 @@ struct Mishaps {
         return Outcome(steps: steps, withheld: withheldCount)
     }
 
-    /// Late, reordered and missing events. Returns how many never come.
+    /// Late, reordered and missing events.
+    ///
+    /// Returns how many never come.
     private mutating func moveEvents(_ steps: inout [Step], random: inout SeededRandom) -> Int {
         var withheldCount = 0
         for number in 2..<max(2, steps.count + 1) {

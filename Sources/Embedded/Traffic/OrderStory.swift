@@ -92,7 +92,9 @@ struct OrderStory {
     let course: Course
     let trackingNumber: String
 
-    /// An order that the seed decides. `runTag` tells runs of different seeds apart.
+    /// An order that the seed decides.
+    ///
+    /// `runTag` tells runs of different seeds apart.
     init(index: Int, course: Course, entity: TrafficSettings.LegalEntity, runTag: UInt64, random: inout SeededRandom) {
         self.index = index
         self.course = course
@@ -115,7 +117,9 @@ struct OrderStory {
         trackingNumber = "0034\(Catalog.padded(Int(SeededRandom.mixed(runTag &+ UInt64(index)) % 10_000_000_000), 10))"
     }
 
-    /// 1 to 20 lines; small orders are usual. A partial course leaves something of the last line for later.
+    /// 1 to 20 lines; small orders are usual.
+    ///
+    /// A partial course leaves something of the last line for later.
     private static func lines(course: Course, random: inout SeededRandom) -> [Line] {
         let count = random.chance(70) ? random.within(1...4) : random.within(5...20)
         let firstProduct = random.below(Catalog.products.count)

@@ -13,7 +13,9 @@ public struct SeededRandom: RandomNumberGenerator, Sendable {
         return Self.mixed(state)
     }
 
-    /// A number in 0..<`bound`; 0 when `bound` is not positive. The bias is below `bound` / 2^64.
+    /// A number in 0..<`bound`; 0 when `bound` is not positive.
+    ///
+    /// The bias is below `bound` / 2^64.
     public mutating func below(_ bound: Int) -> Int {
         guard bound > 0 else { return 0 }
         return Int(next().multipliedFullWidth(by: UInt64(bound)).high)
@@ -52,7 +54,9 @@ struct Quota {
         threshold = Self.nextThreshold(&random)
     }
 
-    /// Counts one opportunity; true when it is to be taken. Unusable opportunities are counted, never taken.
+    /// Counts one opportunity; true when it is to be taken.
+    ///
+    /// Unusable opportunities are counted, never taken.
     mutating func take(usable: Bool = true, _ random: inout SeededRandom) -> Bool {
         due += share
         guard usable, due >= threshold else { return false }

@@ -84,7 +84,9 @@ public struct TrafficRecord: Sendable {
     public var value: [UInt8]?
     /// Kafka headers.
     public var headers: [Header]
-    /// When the channel sent it, by the generator's clock. Never runs backwards.
+    /// When the channel sent it, by the generator's clock.
+    ///
+    /// Never runs backwards.
     public var timestamp: Timestamp
     /// What the record was made to be.
     public var kind: TrafficKind

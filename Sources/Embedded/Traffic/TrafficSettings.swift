@@ -38,7 +38,9 @@ public struct TrafficSettings: Sendable {
         public var late = 0.015
         /// Events that change places with their channel's next one.
         public var reordered = 0.015
-        /// Numbers that are missing for a while. Only channels that count have them, so what occurs is less.
+        /// Numbers that are missing for a while.
+        ///
+        /// Only channels that count have them, so what occurs is less.
         public var gap = 0.004
         /// Numbers that never come.
         public var withheld = 0.0015
@@ -84,7 +86,9 @@ public struct TrafficSettings: Sendable {
     public var records = Int.max
     /// How many orders are under way at a time; bounds the generator's memory.
     public var openOrders = 64
-    /// When the first order is placed. The other times follow from it.
+    /// When the first order is placed.
+    ///
+    /// The other times follow from it.
     public var startingAt = Timestamp(microseconds: 1_790_000_000_000_000)
     /// Average time between two orders, in milliseconds.
     public var millisecondsBetweenOrders = 500
