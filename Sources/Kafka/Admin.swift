@@ -42,7 +42,9 @@ public struct TopicMetadata: Equatable, Sendable {
         }
     }
 
-    /// Asks until the cluster answers, at most `bound`. Each question waits for half a second at most.
+    /// Asks until the cluster answers, at most `bound`.
+    ///
+    /// Each question waits for half a second at most.
     ///
     /// - Returns: whether it answered.
     public func waitForBrokers(within bound: Duration) -> Bool {
@@ -71,7 +73,7 @@ public struct TopicMetadata: Equatable, Sendable {
 
     /// Creates a topic and waits for the answer; one that is there already is no error.
     ///
-    /// - Parameter settings: settings of the topic by Kafka's names, such as `message.timestamp.type`.
+    /// `settings` are the topic's, by Kafka's names, such as `message.timestamp.type`.
     public func createTopic(
         _ name: String, partitions: Int, replicas: Int = 1, settings: KeyValuePairs<String, String> = [:],
         within bound: Duration

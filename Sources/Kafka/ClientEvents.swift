@@ -3,7 +3,7 @@ internal import Synchronization
 
 /// A line of librdkafka's own log.
 public struct ClientLogLine: Equatable, Sendable {
-    /// Syslog level: 0 emergency ... 7 debug.
+    /// Syslog level, from 0 (emergency) to 7 (debug).
     public let level: Int
     /// The part of the library, such as `FAIL` or `REBALANCE`.
     public let facility: String
@@ -11,7 +11,9 @@ public struct ClientLogLine: Equatable, Sendable {
     public let text: String
 }
 
-/// Something that a consumer tells beside records. Delivered by `Consumer.takeEvents`, in sequence.
+/// Something that a consumer tells beside records.
+///
+/// Delivered by `Consumer.takeEvents`, in sequence.
 public enum ConsumerEvent: Sendable {
     /// The group gave these partitions. Answer with `Consumer.assign` (an empty list first if offsets are not known yet).
     case assigned([TopicPartition])
@@ -33,13 +35,17 @@ public enum ConsumerEvent: Sendable {
     case statistics(String)
 }
 
-/// What all callbacks of one client write to. librdkafka holds it unretained; the client's owner outlives the handle.
+/// What all callbacks of one client write to.
+///
+/// The library holds it unretained; the client's owner outlives the handle.
 ///
 /// Log lines come from any of the library's threads; everything else from the thread that polls, but under the same lock.
 final class ClientEvents: Sendable {
     /// How many log lines wait at most; more are counted and dropped.
     static let maximumLogLines = 64
-    /// How many other events wait at most. Rebalance events are never dropped: there is one at a time.
+    /// How many other events wait at most.
+    ///
+    /// Rebalance events are never dropped: there is one at a time.
     static let maximumEvents = 4096
 
     private struct State {
@@ -101,7 +107,9 @@ final class ClientEvents: Sendable {
         }
     }
 
-    /// Registers the callbacks that every client has. `rd_kafka_conf_set_opaque` is one slot for all of them.
+    /// Registers the callbacks that every client has.
+    ///
+    /// `rd_kafka_conf_set_opaque` is one slot for all of them.
     func register(in conf: OpaquePointer) {
         unsafe rd_kafka_conf_set_opaque(conf, Unmanaged.passUnretained(self).toOpaque())
         unsafe rd_kafka_conf_set_log_cb(conf) { handle, level, facility, text in

@@ -30,7 +30,9 @@ public struct PollBound: Sendable {
     private var topics: [TopicHandle] = []
     private var lastTopic: TopicHandle?
     private var lastIndex: Int32 = -1
-    /// Paused by us. librdkafka 2.0 may rewind a partition that is resumed without being paused.
+    /// Paused by us.
+    ///
+    /// The library may rewind (2.0) a partition that is resumed without being paused.
     public private(set) var paused: Set<TopicPartition> = []
     /// Partitions being read.
     public private(set) var assigned: Set<TopicPartition> = []
@@ -121,7 +123,9 @@ public struct PollBound: Sendable {
         assigned.formUnion(partitions.map(\.source))
     }
 
-    /// Stops reading `partitions`; answers `revoked` and `lost`. Partitions that are not being read are left out.
+    /// Stops reading `partitions`; answers `revoked` and `lost`.
+    ///
+    /// Partitions that are not being read are left out.
     public mutating func unassign(_ partitions: [TopicPartition]) throws(KafkaError) {
         let held = partitions.filter { assigned.contains($0) }
         let list = TopicPartitionList(held)
@@ -132,7 +136,9 @@ public struct PollBound: Sendable {
         }
     }
 
-    /// Makes `wanted` the set of paused partitions: each is paused or resumed once. Others than assigned are ignored.
+    /// Makes `wanted` the set of paused partitions: each is paused or resumed once.
+    ///
+    /// Others than assigned are ignored.
     public mutating func setPaused(_ wanted: Set<TopicPartition>) throws(KafkaError) {
         let target = wanted.intersection(assigned)
         let stop = target.subtracting(paused)

@@ -33,8 +33,9 @@ extension Consumer {
         }
     }
 
-    /// What the group has committed for `sources`; `PartitionOffset.invalid` where nothing. Asks the broker, waiting at
-    /// most `bound`.
+    /// What the group has committed for `sources`; `PartitionOffset.invalid` where nothing.
+    ///
+    /// Asks the broker, waiting at most `bound`.
     public func committed(_ sources: [TopicPartition], within bound: Duration) throws(KafkaError) -> [PartitionOffset] {
         if sources.isEmpty { return [] }
         let list = TopicPartitionList(sources)
@@ -44,7 +45,9 @@ extension Consumer {
         return list.offsets
     }
 
-    /// The offset behind the newest record of each of `sources`. Asks the brokers, waiting at most `bound`.
+    /// The offset behind the newest record of each of `sources`.
+    ///
+    /// Asks the brokers, waiting at most `bound`.
     ///
     /// By the look-up of offsets by time, whose time-out is kept; the library's query of watermarks ignores its own.
     public func endOffsets(_ sources: [TopicPartition], within bound: Duration) throws(KafkaError) -> [PartitionOffset]
@@ -57,7 +60,9 @@ extension Consumer {
         return list.offsets
     }
 
-    /// The next offset to be lent of each of `sources`; `PartitionOffset.invalid` before the first record. Local.
+    /// The next offset to be lent of each of `sources`; `PartitionOffset.invalid` before the first record.
+    ///
+    /// Local.
     public func positions(_ sources: [TopicPartition]) throws(KafkaError) -> [PartitionOffset] {
         let list = TopicPartitionList(sources)
         let code = unsafe rd_kafka_position(handle, list.list)
@@ -65,7 +70,9 @@ extension Consumer {
         return list.offsets
     }
 
-    /// The oldest offset and the one behind the newest as the last fetch told them; nil before the first. Local.
+    /// The oldest offset and the one behind the newest as the last fetch told them; nil before the first.
+    ///
+    /// Local.
     public func watermarks(_ source: TopicPartition) -> (low: Int64, high: Int64)? {
         var low = PartitionOffset.invalid
         var high = PartitionOffset.invalid

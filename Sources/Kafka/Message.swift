@@ -47,12 +47,16 @@ public struct RecordHeader: Equatable, Sendable {
     /// Bytes of the key; 0 for a record without one too.
     public var keyCount: Int { unsafe message.pointee.key_len }
 
-    /// A copy of the value, or nil for a tombstone. One allocation.
+    /// A copy of the value, or nil for a tombstone.
+    ///
+    /// One allocation.
     public func value() -> [UInt8]? {
         unsafe Self.copy(message.pointee.payload, message.pointee.len)
     }
 
-    /// A copy of the key, or nil where the record has none. One allocation.
+    /// A copy of the key, or nil where the record has none.
+    ///
+    /// One allocation.
     public func key() -> [UInt8]? {
         unsafe Self.copy(message.pointee.key, message.pointee.key_len)
     }
@@ -69,7 +73,9 @@ public struct RecordHeader: Equatable, Sendable {
         }
     }
 
-    /// The record's headers in their sequence. Parses and copies; at most `limit` of them.
+    /// The record's headers in their sequence.
+    ///
+    /// Parses and copies; at most `limit` of them.
     public func headers(limit: Int = 64) -> [RecordHeader] {
         var list: OpaquePointer?
         guard unsafe rd_kafka_message_headers(message, &list) == RD_KAFKA_RESP_ERR_NO_ERROR else { return [] }

@@ -17,7 +17,7 @@ public enum MockRequest: Int16, Sendable {
 /// librdkafka's in-process brokers: they listen on loopback ports, so that other processes can use them too.
 ///
 /// Keeps about 5 MB a partition and drops older records. The first join of a group takes about 3 s.
-// Safe: the handles never change; every call of the mock only posts an operation to the cluster's own thread.
+/// Safe: the handles never change, and every call of the mock only posts an operation to the cluster's own thread.
 @safe public final class MockCluster: @unchecked Sendable {
     private let handle: OpaquePointer
     private let cluster: OpaquePointer

@@ -51,7 +51,7 @@ public struct DeliveryReport: Equatable, Sendable {
 
     /// Creates the client; connects in the background.
     ///
-    /// - Parameter reports: whether a report of each record is kept for `takeReports`; without it they are only counted.
+    /// With `reports` a report of each record is kept for `takeReports`; without, they are only counted.
     public init(_ settings: ClientSettings, reports: Bool = false) throws(KafkaError) {
         let events = ClientEvents()
         let deliveries = Deliveries(keeping: reports)
@@ -71,7 +71,7 @@ public struct DeliveryReport: Equatable, Sendable {
 
     /// Puts a record into the producer's queue; copies it.
     ///
-    /// - Parameter token: comes back in the record's report; not negative.
+    /// `token`, which is not negative, comes back in the record's report.
     /// - Throws: `queueFull` when the queue is full: `serve`, then try again. `messageTooLarge` for what no broker takes.
     public func produce(_ record: OutgoingRecord, token: Int = 0) throws(KafkaError) {
         var values = unsafe [rd_kafka_vu_t]()

@@ -21,8 +21,9 @@ public struct TopicPartition: Hashable, Sendable, CustomStringConvertible {
 public struct PartitionOffset: Hashable, Sendable {
     /// The partition.
     public var source: TopicPartition
-    /// The offset: of the next record to read, where it stands for a position. Negative values are librdkafka's logical
-    /// offsets; see the constants.
+    /// The offset: of the next record to read, where it stands for a position.
+    ///
+    /// Negative values are librdkafka's logical offsets; see the constants.
     public var offset: Int64
 
     /// `offset` in `source`.
