@@ -1,0 +1,83 @@
+internal import CLibrdkafka
+
+extension Consumer {
+    /// Sends a commit of these offsets (each the next to read) and returns; `ConsumerEvent.committed` tells the result.
+    public func commit(_ offsets: [PartitionOffset]) throws(KafkaError) {
+        if offsets.isEmpty { return }
+        let list = TopicPartitionList(offsets: offsets)
+        let code = unsafe rd_kafka_commit(handle, list.list, 1)
+        if code != RD_KAFKA_RESP_ERR_NO_ERROR { throw KafkaError(code, "committing offsets") }
+    }
+
+    /// Commits these offsets and waits at most `bound` for the answer.
+    ///
+    /// - Throws: `KafkaError`; after `timedOut` the commit may still happen.
+    public func commit(_ offsets: [PartitionOffset], within bound: Duration) throws(KafkaError) {
+        if offsets.isEmpty { return }
+        // Not rd_kafka_commit with async = 0: that waits for the coordinator without a bound of ours.
+        let list = TopicPartitionList(offsets: offsets)
+        let queue = unsafe rd_kafka_queue_new(handle)
+        defer { unsafe rd_kafka_queue_destroy(queue) }
+        let code = unsafe rd_kafka_commit_queue(handle, list.list, queue, nil, nil)
+        if code != RD_KAFKA_RESP_ERR_NO_ERROR { throw KafkaError(code, "committing offsets") }
+        guard let event = unsafe rd_kafka_queue_poll(queue, milliseconds(bound)) else {
+            throw KafkaError(.timedOut, "committing offsets")
+        }
+        defer { unsafe rd_kafka_event_destroy(event) }
+        let result = unsafe rd_kafka_event_error(event)
+        if result != RD_KAFKA_RESP_ERR_NO_ERROR { throw KafkaError(result, "committing offsets") }
+        let answered = unsafe rd_kafka_event_topic_partition_list(event)
+        for index in 0..<Int(unsafe answered?.pointee.cnt ?? 0) {
+            let code = unsafe answered?.pointee.elems[index].err ?? RD_KAFKA_RESP_ERR_NO_ERROR
+            if code != RD_KAFKA_RESP_ERR_NO_ERROR { throw KafkaError(code, "committing offsets") }
+        }
+    }
+
+    /// What the group has committed for `sources`; `PartitionOffset.invalid` where nothing.
+    ///
+    /// Asks the broker, waiting at most `bound`.
+    public func committed(_ sources: [TopicPartition], within bound: Duration) throws(KafkaError) -> [PartitionOffset] {
+        if sources.isEmpty { return [] }
+        let list = TopicPartitionList(sources)
+        let code = unsafe rd_kafka_committed(handle, list.list, milliseconds(bound))
+        if code != RD_KAFKA_RESP_ERR_NO_ERROR { throw KafkaError(code, "reading committed offsets") }
+        if let error = list.firstError { throw KafkaError(error, "reading committed offsets") }
+        return list.offsets
+    }
+
+    /// The offset behind the newest record of each of `sources`.
+    ///
+    /// Asks the brokers, waiting at most `bound`.
+    ///
+    /// By the look-up of offsets by time, whose time-out is kept; the library's query of watermarks ignores its own.
+    public func endOffsets(_ sources: [TopicPartition], within bound: Duration) throws(KafkaError) -> [PartitionOffset]
+    {
+        if sources.isEmpty { return [] }
+        let list = TopicPartitionList(offsets: sources.map { PartitionOffset($0, PartitionOffset.end) })
+        let code = unsafe rd_kafka_offsets_for_times(handle, list.list, milliseconds(bound))
+        if code != RD_KAFKA_RESP_ERR_NO_ERROR { throw KafkaError(code, "reading log ends") }
+        if let error = list.firstError { throw KafkaError(error, "reading log ends") }
+        return list.offsets
+    }
+
+    /// The next offset to be lent of each of `sources`; `PartitionOffset.invalid` before the first record.
+    ///
+    /// Local.
+    public func positions(_ sources: [TopicPartition]) throws(KafkaError) -> [PartitionOffset] {
+        let list = TopicPartitionList(sources)
+        let code = unsafe rd_kafka_position(handle, list.list)
+        if code != RD_KAFKA_RESP_ERR_NO_ERROR { throw KafkaError(code, "reading positions") }
+        return list.offsets
+    }
+
+    /// The oldest offset and the one behind the newest as the last fetch told them; nil before the first.
+    ///
+    /// Local.
+    public func watermarks(_ source: TopicPartition) -> (low: Int64, high: Int64)? {
+        var low = PartitionOffset.invalid
+        var high = PartitionOffset.invalid
+        let code = unsafe rd_kafka_get_watermark_offsets(handle, source.topic, source.partition, &low, &high)
+        guard code == RD_KAFKA_RESP_ERR_NO_ERROR, high >= 0 else { return nil }
+        return (low, high)
+    }
+}

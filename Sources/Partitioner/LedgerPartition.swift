@@ -1,0 +1,78 @@
+/// One assigned source partition in the offset ledger.
+///
+/// Always changed in place: a copy of it would share, and then copy, its ring.
+struct LedgerPartition {
+    /// The assignment.
+    let epoch: UInt32
+    /// Open records, in offset order.
+    private var open = LedgerRing()
+    /// Open records that are not done.
+    private(set) var inFlight = 0
+    /// Where the next advance begins; nil until the first record of an assignment that began at an unknown offset.
+    private var next: Int64?
+    /// The offset behind the newest record or known gap.
+    private var end: Int64?
+
+    init(epoch: UInt32, from offset: Int64?) {
+        self.epoch = epoch
+        next = offset
+        end = offset
+    }
+
+    /// Open records.
+    var openCount: Int { open.count }
+    /// Offset of the oldest open record.
+    var oldestOpen: Int64? { open.first?.offset }
+    /// Whether `advance` has taken everything.
+    var isSettled: Bool { open.count == 0 && next == end }
+
+    /// Opens a record; false for one that is not newer than all before.
+    mutating func polled(_ offset: Int64, entity: Int32) -> Bool {
+        if let end, offset < end { return false }
+        if next == nil { next = offset }
+        end = offset + 1
+        open.append(.init(offset: offset, entity: entity, isDone: false))
+        inFlight += 1
+        return true
+    }
+
+    /// Notes that nothing lies between the newest record and `offset`.
+    mutating func reached(_ offset: Int64) {
+        if let end, offset > end { self.end = offset }
+    }
+
+    /// Marks a record done; false when it is not open or was done already.
+    mutating func completed(_ offset: Int64) -> Bool {
+        guard open.markDone(offset) == false else { return false }
+        inFlight -= 1
+        return true
+    }
+
+    /// Takes the done records at the front; nil when nothing moved.
+    mutating func advance(_ partition: Int32) -> LedgerAdvance? {
+        guard let start = next, let end else { return nil }
+        var counts: [LedgerAdvance.EntityCount] = []
+        var records = 0
+        var reached = start
+        // Where the entity of the record before is in `counts`: neighbours often share it.
+        var place = 0
+        while let entry = open.first, entry.isDone {
+            open.removeFirst()
+            records += 1
+            reached = entry.offset + 1
+            if !counts.indices.contains(place) || counts[place].entity != entry.entity {
+                place = counts.firstIndex { $0.entity == entry.entity } ?? counts.count
+                if place == counts.count { counts.append(.init(entity: entry.entity, count: 0)) }
+            }
+            counts[place].count += 1
+        }
+        // With nothing open any more the stretch reaches over a gap behind the last record too.
+        if open.count == 0 { reached = end }
+        if reached == start { return nil }
+        next = reached
+        counts.sort { $0.entity < $1.entity }
+        return LedgerAdvance(
+            partition: partition, epoch: epoch, firstOffset: start, nextOffset: reached, records: records,
+            byEntity: counts)
+    }
+}
