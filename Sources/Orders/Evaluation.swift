@@ -34,6 +34,11 @@ public struct Evaluation: Equatable, Sendable {
     public var changed = false
     /// Whether parked events of the order may go on now: look them up and evaluate them again.
     public var releasesParked = false
+
+    /// The outcome of an event that waits although no order is known for it.
+    public static func waiting(for code: ExceptionCode) -> Evaluation {
+        Evaluation(outcome: .parked, disposition: .park, from: nil, to: nil, code: code)
+    }
 }
 
 extension Order {

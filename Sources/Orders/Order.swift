@@ -101,6 +101,13 @@ public struct Order: Equatable, Sendable {
         public var issuer: String
         /// The number.
         public var value: String
+
+        /// Another name; see the properties.
+        public init(kind: ReferenceKind, issuer: String, value: String) {
+            self.kind = kind
+            self.issuer = issuer
+            self.value = value
+        }
     }
 
     /// Counts the writes of the row: the optimistic lock. 0: not in the store yet.

@@ -1,4 +1,4 @@
-public import OrderEvents
+import OrderEvents
 
 /// A document of the store that is not what `writeDocument` wrote: the row was changed by hand, or by a newer version.
 public struct OrderDocumentError: Error, Equatable, Sendable, CustomStringConvertible {
@@ -80,10 +80,20 @@ struct DocumentReader {
 
     init(bytes: [UInt8]) { self.bytes = bytes }
 
-    mutating func end() throws(JSONError) { try reader.endDocument(bytes.span) }
-    mutating func skip() throws(JSONError) { try reader.skipValue(bytes.span) }
+    // `let bytes = bytes`: a span of the property itself would lend the whole of `self` while its reader changes.
+
+    mutating func end() throws(JSONError) {
+        let bytes = bytes
+        try reader.endDocument(bytes.span)
+    }
+
+    mutating func skip() throws(JSONError) {
+        let bytes = bytes
+        try reader.skipValue(bytes.span)
+    }
 
     mutating func object(_ body: (inout DocumentReader, String) throws(JSONError) -> Void) throws(JSONError) {
+        let bytes = bytes
         var object = try reader.beginObject(bytes.span)
         while let key = try reader.nextKey(&object, bytes.span) {
             try body(&self, String(decoding: bytes[key.start..<key.start + key.count], as: UTF8.self))
@@ -93,6 +103,7 @@ struct DocumentReader {
     mutating func array<Element>(
         _ body: (inout DocumentReader) throws(JSONError) -> Element
     ) throws(JSONError) -> [Element] {
+        let bytes = bytes
         var array = try reader.beginArray(bytes.span)
         var elements: [Element] = []
         while try reader.nextElement(&array, bytes.span) { elements.append(try body(&self)) }
@@ -100,6 +111,7 @@ struct DocumentReader {
     }
 
     mutating func text() throws(JSONError) -> String {
+        let bytes = bytes
         let text = try reader.string(bytes.span)
         guard text.hasEscapes else {
             return String(decoding: bytes[text.start..<text.start + text.count], as: UTF8.self)
@@ -110,6 +122,7 @@ struct DocumentReader {
     }
 
     mutating func integer() throws(JSONError) -> Int64 {
+        let bytes = bytes
         let number = try reader.number(bytes.span)
         var value: Int64 = 0
         let negative = bytes[number.start] == 0x2D
@@ -124,6 +137,7 @@ struct DocumentReader {
     }
 
     mutating func decimal() throws(JSONError) -> ExactDecimal {
+        let bytes = bytes
         let text = try reader.string(bytes.span)
         guard
             let value = ExactDecimal(ascii: bytes.span.extracting(text.start..<text.start + text.count))

@@ -27,8 +27,8 @@ public struct Migrations: Sendable {
 
     /// All of them, by number.
     public static let all: [Migration] = [
-        Migration(number: 1, name: "store", sql: PackageResources._001_store_sql),
-        Migration(number: 2, name: "words", sql: PackageResources._002_words_sql),
+        Migration(number: 1, name: "store", sql: PackageResources._01_store_sql),
+        Migration(number: 2, name: "words", sql: PackageResources._02_words_sql),
     ]
 
     /// The schema that holds everything of Sluice in its database.

@@ -199,8 +199,7 @@ struct BatchPlan: Sendable {
             reject(entry.item, event, refusal.code, refusal.detail)
             return
         }
-        var evaluation = Evaluation(outcome: .parked, disposition: .park, from: nil, to: nil)
-        evaluation.code = .unknownReference
+        let evaluation = Evaluation.waiting(for: .unknownReference)
         taken[entry.keyHash, default: []].append(entry.item)
         journal.append(JournalRow(item: entry.item, evaluation: evaluation, orderVersion: 0, warehouse: warehouse))
         let waiting = ParkedEvent(

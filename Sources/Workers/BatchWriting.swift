@@ -424,7 +424,7 @@ extension StatusWord? {
 
 extension ExceptionCode {
     /// How much it matters: info, warning or error.
-    public var severity: String {
+    var severity: String {
         switch self {
         case .sequenceGap, .orderNotBegun, .releaseWithoutHold, .unknownReference, .backordered: "info"
         case .keyReused, .referenceCollision, .overShipment, .overInvoice, .odooRejected, .invalidOrder: "error"

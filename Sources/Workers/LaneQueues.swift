@@ -1,4 +1,3 @@
-internal import Glibc
 public import OrderEvents
 public import Partitioner
 internal import Synchronization
@@ -7,56 +6,39 @@ internal import Synchronization
 ///
 /// The only place where threads of the data path wait for each other. The poll thread locks it once a burst, a worker
 /// twice a batch.
-@safe public final class LaneQueues: Sendable {
-    // `Mutex` has no condition variable, so both are pthread's.
-    // Safe: allocated once, initialised before anybody else sees them, destroyed in deinit.
-    private nonisolated(unsafe) let mutex: UnsafeMutablePointer<pthread_mutex_t>
-    private nonisolated(unsafe) let arrived: UnsafeMutablePointer<pthread_cond_t>
-    // Safe: only touched while `mutex` is held.
-    private nonisolated(unsafe) var schedule: LaneSchedule
-    private nonisolated(unsafe) var isClosed = false
+public final class LaneQueues: Sendable {
+    private struct State: Sendable {
+        var schedule: LaneSchedule
+        /// Counts what may have made a batch possible: a waiting worker looks again when it has moved on.
+        var news: UInt64 = 0
+        var isClosed = false
+    }
+
+    private let state: Monitor<State>
     private let lastPressure = Mutex(Pressure.none)
+    /// How long a worker waits at most before it looks again.
+    private static let longestWait: Int64 = 1_000_000
 
     /// Empty queues of `lanes`.
     public init(lanes: [Lane], bounds: LaneBounds) {
-        schedule = LaneSchedule(lanes: lanes, bounds: bounds)
-        unsafe mutex = .allocate(capacity: 1)
-        unsafe arrived = .allocate(capacity: 1)
-        unsafe pthread_mutex_init(mutex, nil)
-        var attributes = pthread_condattr_t()
-        unsafe pthread_condattr_init(&attributes)
-        unsafe pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC)
-        unsafe pthread_cond_init(arrived, &attributes)
-        unsafe pthread_condattr_destroy(&attributes)
-    }
-
-    deinit {
-        unsafe pthread_cond_destroy(arrived)
-        unsafe pthread_mutex_destroy(mutex)
-        unsafe arrived.deallocate()
-        unsafe mutex.deallocate()
-    }
-
-    private func locked<Result>(_ body: (inout LaneSchedule) -> Result) -> Result {
-        unsafe pthread_mutex_lock(mutex)
-        defer { unsafe pthread_mutex_unlock(mutex) }
-        return unsafe body(&schedule)
+        state = Monitor(State(schedule: LaneSchedule(lanes: lanes, bounds: bounds)))
     }
 
     /// Monotonic microseconds.
     public static func clock() -> Int64 {
-        var time = timespec()
-        unsafe clock_gettime(CLOCK_MONOTONIC, &time)
-        return Int64(time.tv_sec) * 1_000_000 + Int64(time.tv_nsec) / 1000
+        let (seconds, attoseconds) = start.duration(to: .now).components
+        return seconds * 1_000_000 + attoseconds / 1_000_000_000_000
     }
+
+    private static let start = ContinuousClock.now
 
     /// Takes the records of one poll burst. Called on the poll thread.
     public func offer(_ burst: [Taken]) {
         let now = Self.clock()
-        let pressure = locked { schedule in
-            for taken in burst { schedule.enqueue(taken, now: now) }
-            unsafe pthread_cond_signal(arrived)
-            return schedule.pressure()
+        let pressure = state.change { state in
+            for taken in burst { state.schedule.enqueue(taken, now: now) }
+            state.news += 1
+            return state.schedule.pressure()
         }
         lastPressure.withLock { $0 = pressure }
     }
@@ -66,60 +48,45 @@ internal import Synchronization
 
     /// The next batch; blocks until there is one. Nil: the queues are closed.
     public func take() -> LaneBatch? {
-        unsafe pthread_mutex_lock(mutex)
-        defer { unsafe pthread_mutex_unlock(mutex) }
         while true {
-            if unsafe isClosed { return nil }
             let now = Self.clock()
-            switch unsafe schedule.next(now: now) {
-            case .batch(let batch):
-                // Another worker may find work too.
-                if unsafe schedule.waitingEvents > 0 { unsafe pthread_cond_signal(arrived) }
-                return batch
-            case .wait(let until): unsafe wait(until: until)
+            let (offer, news, isClosed) = state.withLock { state in
+                (state.isClosed ? .wait(until: nil) : state.schedule.next(now: now), state.news, state.isClosed)
+            }
+            if isClosed { return nil }
+            switch offer {
+            case .batch(let batch): return batch
+            case .wait(let until):
+                let wait = min(max(0, (until ?? Int64.max) - now), Self.longestWait)
+                _ = state.wait(within: .microseconds(wait)) { $0.news != news || $0.isClosed }
             }
         }
     }
 
-    private func wait(until: Int64?) {
-        guard let until else {
-            unsafe pthread_cond_wait(arrived, mutex)
-            return
-        }
-        var time = timespec(tv_sec: Int(until / 1_000_000), tv_nsec: Int(until % 1_000_000) * 1000)
-        unsafe pthread_cond_timedwait(arrived, mutex, &time)
-    }
-
     /// The batch has its durable outcomes, or is given up.
     public func complete(_ batch: LaneBatch) {
-        let pressure = locked { schedule in
-            schedule.complete(batch)
-            unsafe pthread_cond_signal(arrived)
-            return schedule.pressure()
+        let pressure = state.change { state in
+            state.schedule.complete(batch)
+            state.news += 1
+            return state.schedule.pressure()
         }
         lastPressure.withLock { $0 = pressure }
     }
 
     /// No more batches: workers that wait return. What is queued is dropped; Kafka still has it.
-    public func close() {
-        unsafe pthread_mutex_lock(mutex)
-        unsafe isClosed = true
-        unsafe pthread_cond_broadcast(arrived)
-        unsafe pthread_mutex_unlock(mutex)
-    }
+    public func close() { state.change { $0.isClosed = true } }
 
     /// Whether nothing waits and nothing is in flight.
-    public var isEmpty: Bool { locked { $0.isEmpty } }
+    public var isEmpty: Bool { state.withLock { $0.schedule.isEmpty } }
 
     /// Depths of all lanes that hold anything, by lane index, and the bytes open in all.
     public func depths() -> (lanes: [(lane: Int, depth: LaneSchedule.Depth)], openBytes: Int) {
-        locked { schedule in
-            (
-                (0..<schedule.laneCount).compactMap { lane in
-                    let depth = schedule.depth(ofLane: lane)
-                    return depth.events > 0 ? (lane, depth) : nil
-                }, schedule.openBytes
-            )
+        state.withLock { state in
+            let lanes = (0..<state.schedule.laneCount).compactMap { lane -> (lane: Int, depth: LaneSchedule.Depth)? in
+                let depth = state.schedule.depth(ofLane: lane)
+                return depth.events > 0 ? (lane, depth) : nil
+            }
+            return (lanes, state.schedule.openBytes)
         }
     }
 }

@@ -1,0 +1,125 @@
+internal import Glibc
+public import Metrics
+public import OrderEvents
+import Partitioner
+public import Postgres
+internal import Synchronization
+
+/// The workers of one store: threads that take batches from its lanes and apply them.
+public final class WorkerService: Sendable {
+    /// Sizes of a store's workers.
+    public struct Sizes: Sendable {
+        /// Threads, each with one connection.
+        public var workers: Int
+        /// Memory for the states of orders written lately, in bytes.
+        public var orderMemoryBytes: Int
+        /// How many keys taken lately are remembered; 8 bytes each.
+        public var keyMemoryCount: Int
+
+        /// Sizes; see the properties.
+        public init(workers: Int = 4, orderMemoryBytes: Int = 32 << 20, keyMemoryCount: Int = 1 << 20) {
+            self.workers = workers
+            self.orderMemoryBytes = orderMemoryBytes
+            self.keyMemoryCount = keyMemoryCount
+        }
+    }
+
+    let store: String
+    let connection: ConnectionSettings
+    let settings: ApplySettings
+    let queues: LaneQueues
+    let metrics: WorkersMetrics
+    let log: Log
+    let sourceName: @Sendable (Int32) -> SourceName?
+    let completed: @Sendable ([SourcePosition]) -> Void
+    let batchSeconds: Histogram
+    let batchEvents: Histogram
+    private let sizes: Sizes
+    private let stopping = Monitor(false)
+    private let threads = Mutex<[WorkerThread]>([])
+    private let isReached = Atomic<Bool>(false)
+
+    /// Workers of the store called `store`; nothing runs before `start`.
+    ///
+    /// - Parameters:
+    ///   - sourceName: topic and partition of a source partition's index.
+    ///   - completed: called on a worker's thread when all these positions have their durable outcomes.
+    public init(
+        store: String, connection: ConnectionSettings, sizes: Sizes, settings: ApplySettings, queues: LaneQueues,
+        metrics: WorkersMetrics, log: Log, sourceName: @escaping @Sendable (Int32) -> SourceName?,
+        completed: @escaping @Sendable ([SourcePosition]) -> Void
+    ) {
+        self.store = store
+        self.connection = connection
+        self.sizes = sizes
+        self.settings = settings
+        self.queues = queues
+        self.metrics = metrics
+        self.log = log
+        self.sourceName = sourceName
+        self.completed = completed
+        self.batchSeconds = metrics.batchSeconds.with(store)
+        self.batchEvents = metrics.batchEvents.with(store)
+    }
+
+    /// Starts the threads.
+    public func start() {
+        let orders = OrderMemory(bytes: sizes.orderMemoryBytes)
+        let keys = KeyMemory(count: sizes.keyMemoryCount)
+        let applier = BatchApplier(settings: settings, orders: orders, keys: keys, sourceName: sourceName)
+        let counts = BatchCounts(metrics: metrics, settings: settings)
+        threads.withLock { threads in
+            for number in 0..<max(1, sizes.workers) {
+                threads.append(
+                    WorkerThread(name: "worker-\(store)-\(number)") { [self] in
+                        var worker = Worker(service: self, applier: applier, counts: counts)
+                        worker.run()
+                    })
+            }
+            threads.append(
+                WorkerThread(name: "parked-\(store)") { [self] in
+                    var sweep = ParkSweep(service: self, applier: applier, counts: counts)
+                    sweep.run()
+                })
+        }
+    }
+
+    /// Stops the threads: each ends its transaction, and leaves a batch that a store keeps waiting. Blocks until then.
+    public func stop() {
+        stopping.change { $0 = true }
+        queues.close()
+        for thread in threads.withLock({ threads in
+            defer { threads = [] }
+            return threads
+        }) {
+            thread.join()
+        }
+    }
+
+    /// Whether the store answered the last connection that was tried.
+    public var isStoreReached: Bool { isReached.load(ordering: .relaxed) }
+
+    /// Wall clock.
+    func now() -> Timestamp {
+        var time = timespec()
+        unsafe clock_gettime(CLOCK_REALTIME, &time)
+        return Timestamp(microseconds: Int64(time.tv_sec) * 1_000_000 + Int64(time.tv_nsec) / 1000)
+    }
+
+    /// Waits; returns false when the service is told to stop meanwhile.
+    func pause(_ microseconds: Int64) -> Bool {
+        !stopping.wait(within: .microseconds(microseconds)) { $0 }
+    }
+
+    func reached() {
+        if !isReached.exchange(true, ordering: .relaxed) { log.info("store.connected", [("store", .text(store))]) }
+    }
+
+    func unreachable(_ error: PostgresError) {
+        isReached.store(false, ordering: .relaxed)
+        metrics.retries.with(store, error.sqlState?.errorClass.rawValue ?? "none").add()
+        log.warning(
+            "store.unreachable",
+            [("store", .text(store)), ("reason", .text(error.message)), ("remedy", "waits and tries again")])
+    }
+}

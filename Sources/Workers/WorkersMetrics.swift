@@ -1,0 +1,166 @@
+public import Metrics
+import OrderEvents
+import Orders
+internal import Synchronization
+
+/// Every metric of the apply stage. Updated once a batch; a batch counts by itself first.
+public final class WorkersMetrics: Sendable {
+    let events: CounterFamily
+    let latency: HistogramFamily
+    let timestampsRefused: CounterFamily
+    let transitions: CounterFamily
+    let exceptions: CounterFamily
+    let exceptionResolution: HistogramFamily
+    let parkedReleased: CounterFamily
+    let redelivered: CounterFamily
+    let deadLetters: CounterFamily
+    let batchSeconds: HistogramFamily
+    let batchEvents: HistogramFamily
+    let retries: CounterFamily
+
+    /// From milliseconds of processing to days of business.
+    public static let latencyBuckets: [Double] = [
+        0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600, 14400, 86400,
+        604_800,
+    ]
+
+    /// Registers the metrics of the apply stage.
+    public init(_ registry: Registry) {
+        events = registry.counter(
+            "sluice_events_total", help: "Consumed records by what became of them.",
+            labels: ["legal_entity", "channel", "outcome"])
+        latency = registry.histogram(
+            "sluice_event_latency_seconds",
+            help: "Age of applied events: since they happened (source), were logged (log), were polled (process), and "
+                + "from applied to confirmed by Odoo (delivery).",
+            labels: ["legal_entity", "stage"], buckets: Self.latencyBuckets)
+        timestampsRefused = registry.counter(
+            "sluice_timestamps_refused_total",
+            help: "Times that were absent or in the future and were not observed as latency.",
+            labels: ["legal_entity", "stage"])
+        transitions = registry.counter(
+            "sluice_transitions_total", help: "Transitions of the canonical state.",
+            labels: ["legal_entity", "from", "to", "disposition"])
+        exceptions = registry.counter(
+            "sluice_business_exceptions_total", help: "Business exceptions opened.", labels: ["legal_entity", "code"])
+        exceptionResolution = registry.histogram(
+            "sluice_business_exception_resolution_seconds", help: "How long business exceptions were open.",
+            labels: ["legal_entity", "code"], buckets: Self.latencyBuckets)
+        parkedReleased = registry.counter(
+            "sluice_parked_released_total", help: "Parked events that went on.", labels: ["legal_entity"])
+        redelivered = registry.counter(
+            "sluice_redelivered_records_total",
+            help: "Records polled again whose position had its outcome already; counted in no other outcome.",
+            labels: ["topic", "partition"])
+        deadLetters = registry.counter(
+            "sluice_dead_letters_total", help: "Records that could not be read.", labels: ["topic", "reason"])
+        batchSeconds = registry.histogram(
+            "sluice_store_batch_seconds", help: "Time to apply one batch in the store, retries included.",
+            labels: ["store"], buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10, 60])
+        batchEvents = registry.histogram(
+            "sluice_store_batch_events", help: "Records in one batch.", labels: ["store"],
+            buckets: [1, 2, 5, 10, 25, 50, 100, 250, 500, 1000, 2000, 5000])
+        retries = registry.counter(
+            "sluice_store_retries_total", help: "Attempts of transactions that were done again.",
+            labels: ["store", "sqlstate_class"])
+    }
+}
+
+/// Counts of one batch, added to the metrics when it is committed.
+struct BatchCounts {
+    private struct EventKey: Hashable {
+        var entity: Int32
+        var channel: Int32
+        var outcome: Outcome
+    }
+
+    private struct Entity {
+        var source: Histogram
+        var log: Histogram
+        var process: Histogram
+    }
+
+    private let metrics: WorkersMetrics
+    private let settings: ApplySettings
+    private var counters: [EventKey: Counter] = [:]
+    private var entities: [Int32: Entity] = [:]
+
+    init(metrics: WorkersMetrics, settings: ApplySettings) {
+        self.metrics = metrics
+        self.settings = settings
+    }
+
+    /// Adds what a batch did. `now`: when it was committed.
+    mutating func add(
+        _ batch: AppliedBatch, _ items: [Taken], now: Timestamp, sourceName: (Int32) -> SourceName?
+    ) {
+        var events: [EventKey: Int] = [:]
+        for (taken, outcome) in zip(items, batch.outcomes) {
+            guard let outcome else {
+                let name = sourceName(taken.source.partition)
+                metrics.redelivered.with(name?.topic ?? "unknown", String(name?.partition ?? -1)).add()
+                continue
+            }
+            switch taken {
+            case .event(let event):
+                events[EventKey(entity: event.entity, channel: event.channel, outcome: outcome), default: 0] += 1
+                if outcome == .applied { observe(event, now) }
+            case .deadLetter(let letter):
+                metrics.events.with("unknown", letter.channel.isEmpty ? "unknown" : letter.channel, outcome.name).add()
+                let topic = sourceName(letter.source.partition)?.topic ?? "unknown"
+                metrics.deadLetters.with(topic, letter.reason.rawValue).add()
+            }
+        }
+        for (key, count) in events { counter(key).add(count) }
+        addPlan(batch)
+    }
+
+    private mutating func counter(_ key: EventKey) -> Counter {
+        if let known = counters[key] { return known }
+        let counter = metrics.events.with(
+            settings.entityName(key.entity), settings.channelName(key.channel), key.outcome.name)
+        counters[key] = counter
+        return counter
+    }
+
+    private mutating func observe(_ event: OrderEvent, _ now: Timestamp) {
+        let entity: Entity
+        if let known = entities[event.entity] {
+            entity = known
+        } else {
+            let name = settings.entityName(event.entity)
+            entity = Entity(
+                source: metrics.latency.with(name, "source"), log: metrics.latency.with(name, "log"),
+                process: metrics.latency.with(name, "process"))
+            entities[event.entity] = entity
+        }
+        entity.process.observe(max(0, now.seconds(since: event.source.polledAt)))
+        if event.occurredAt <= event.source.polledAt {
+            entity.source.observe(now.seconds(since: event.occurredAt))
+        } else {
+            metrics.timestampsRefused.with(settings.entityName(event.entity), "source").add()
+        }
+        if let logged = event.source.loggedAt, logged <= event.source.polledAt {
+            entity.log.observe(now.seconds(since: logged))
+        } else {
+            metrics.timestampsRefused.with(settings.entityName(event.entity), "log").add()
+        }
+    }
+
+    /// Adds transitions, releases and exceptions, which the sweep of parked events makes too.
+    func addPlan(_ batch: AppliedBatch) {
+        for (key, count) in batch.plan.transitions {
+            metrics.transitions.with(
+                settings.entityName(key.entity), key.from?.name ?? "none", key.to?.name ?? "none",
+                key.disposition.name
+            ).add(count)
+        }
+        for (entity, count) in batch.plan.released {
+            metrics.parkedReleased.with(settings.entityName(entity)).add(count)
+        }
+        for (entity, code) in batch.written.opened { metrics.exceptions.with(entity, code).add() }
+        for (entity, code, seconds) in batch.written.ended {
+            metrics.exceptionResolution.with(entity, code).observe(max(0, seconds))
+        }
+    }
+}
