@@ -147,8 +147,7 @@ CREATE INDEX parked_due ON parked (due_at) WHERE released_at IS NULL;
 -- happened to it. The row goes when a delivery confirms the version that the order has.
 CREATE TABLE backlog (
     since        timestamptz NOT NULL,
-    due_at       timestamptz NOT NULL,
-    leased_until timestamptz,
+    due_at       timestamptz NOT NULL,   -- whoever takes the order moves this to the end of his lease
     attempts     integer NOT NULL DEFAULT 0,
     class        smallint NOT NULL DEFAULT 1,
     legal_entity text COLLATE "C" NOT NULL,

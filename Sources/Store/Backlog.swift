@@ -1,0 +1,178 @@
+public import Orders
+public import Postgres
+
+/// An order whose delivery is due, as it stands in the store.
+public struct BacklogOrder: Sendable {
+    /// The order reference.
+    public var orderRef: String
+    /// The canonical order.
+    public var order: Order
+    /// How often its delivery was tried since it last succeeded.
+    public var attempts: Int32
+    /// Since when it is behind; microseconds since 1970.
+    public var since: Int64
+    /// The document of its delivery record; nil: nothing was delivered yet.
+    public var delivered: [UInt8]?
+    /// The version that was last delivered; 0: none.
+    public var deliveredVersion: Int64
+}
+
+/// The result of a delivery, to be recorded.
+public struct DeliveryRecord: Sendable {
+    /// The order reference.
+    public var orderRef: String
+    /// The version that was read when the delivery began.
+    public var version: Int64
+    /// The canonical state (raw value) that the destination was brought to.
+    public var state: Int16
+    /// Odoo's id of the sales order, when known.
+    public var odooID: Int64?
+    /// The document of the delivery record.
+    public var document: [UInt8]
+    /// Whether everything was delivered; false: what is known half-way.
+    public var isComplete: Bool
+    /// Not complete: when to try again, in microseconds from now.
+    public var retryAfter: Int64
+
+    /// A result; see the properties.
+    public init(
+        orderRef: String, version: Int64, state: Int16, odooID: Int64?, document: [UInt8], isComplete: Bool,
+        retryAfter: Int64
+    ) {
+        self.orderRef = orderRef
+        self.version = version
+        self.state = state
+        self.odooID = odooID
+        self.document = document
+        self.isComplete = isComplete
+        self.retryAfter = retryAfter
+    }
+}
+
+/// The backlog of one legal entity.
+public enum Backlog {
+    /// Takes due orders under a lease: until it ends, nobody else takes them. SKIP LOCKED keeps instances apart.
+    private static let take = Statement(
+        "backlog_take",
+        """
+        WITH due AS (
+            SELECT legal_entity, order_ref FROM backlog
+            WHERE legal_entity = $1 AND due_at <= now()
+            ORDER BY class, due_at LIMIT $2 FOR UPDATE SKIP LOCKED
+        ), taken AS (
+            UPDATE backlog b SET due_at = now() + $3 * interval '1 microsecond', attempts = b.attempts + 1
+            FROM due WHERE b.legal_entity = due.legal_entity AND b.order_ref = due.order_ref
+            RETURNING b.order_ref, b.attempts, b.since, b.class
+        )
+        SELECT t.order_ref, t.attempts, t.since, o.revision, o.version, o.document, d.delivered_version, d.document
+        FROM taken t
+        JOIN orders o ON o.legal_entity = $1 AND o.order_ref = t.order_ref
+        LEFT JOIN deliveries d ON d.legal_entity = $1 AND d.order_ref = t.order_ref
+        ORDER BY t.class, t.since
+        """)
+    private static let lockOrder = Statement(
+        "backlog_lock_order", "SELECT version FROM orders WHERE legal_entity = $1 AND order_ref = $2 FOR UPDATE")
+    private static let record = Statement(
+        "backlog_record",
+        """
+        INSERT INTO deliveries (confirmed_at, delivered_version, odoo_id, delivered_state, legal_entity, order_ref,
+                                document)
+        VALUES (now(), CASE WHEN $7 THEN $3 ELSE 0 END, $4, $5, $1, $2, $6)
+        ON CONFLICT (legal_entity, order_ref) DO UPDATE
+        SET confirmed_at = excluded.confirmed_at,
+            delivered_version = CASE WHEN $7 THEN excluded.delivered_version ELSE deliveries.delivered_version END,
+            odoo_id = COALESCE(excluded.odoo_id, deliveries.odoo_id), delivered_state = excluded.delivered_state,
+            document = excluded.document
+        """)
+    private static let done = Statement(
+        "backlog_done", "DELETE FROM backlog WHERE legal_entity = $1 AND order_ref = $2")
+    private static let again = Statement(
+        "backlog_again",
+        """
+        UPDATE backlog SET due_at = now() + $3 * interval '1 microsecond',
+                           attempts = CASE WHEN $4 THEN 0 ELSE attempts END
+        WHERE legal_entity = $1 AND order_ref = $2
+        """)
+    private static let measure = Statement(
+        "backlog_measure",
+        """
+        SELECT legal_entity, count(*), COALESCE(extract(epoch FROM now() - min(since)), 0)::double precision
+        FROM backlog GROUP BY legal_entity
+        """)
+
+    /// Takes at most `limit` due orders of `legalEntity` for `lease` microseconds.
+    public static func take(
+        legalEntity: String, limit: Int, lease: Int64, _ connection: inout Connection
+    ) throws(StoreError) -> [BacklogOrder] {
+        var parameters = Parameters()
+        parameters.text(legalEntity)
+        parameters.int64(Int64(limit))
+        parameters.int64(lease)
+        do {
+            let rows = try connection.query(take, parameters)
+            var orders: [BacklogOrder] = []
+            for row in 0..<rows.count {
+                let order = try Order(
+                    document: rows.bytes(row, 5), revision: rows.int64(row, 3), version: rows.int64(row, 4))
+                orders.append(
+                    BacklogOrder(
+                        orderRef: rows.text(row, 0), order: order, attempts: rows.int32(row, 1),
+                        since: rows.timestamp(row, 2), delivered: rows.optionalBytes(row, 7),
+                        deliveredVersion: rows.optionalInt64(row, 6) ?? 0))
+            }
+            return orders
+        } catch let error as PostgresError {
+            throw StoreError("the backlog cannot be read", underlying: error)
+        } catch let error as OrderDocumentError {
+            throw StoreError(error.description)
+        } catch {
+            throw StoreError("the backlog cannot be read")
+        }
+    }
+
+    /// Records what was delivered, and ends the order's mark when nothing has changed meanwhile.
+    ///
+    /// - Returns: whether the order is up to date now.
+    @discardableResult
+    public static func record(
+        _ delivery: DeliveryRecord, legalEntity: String, _ connection: inout Connection
+    ) throws(StoreError) -> Bool {
+        do {
+            _ = try connection.execute("BEGIN")
+            var key = Parameters()
+            key.text(legalEntity)
+            key.text(delivery.orderRef)
+            let rows = try connection.query(lockOrder, key)
+            let version = rows.count > 0 ? rows.int64(0, 0) : 0
+            var values = key
+            values.int64(delivery.version)
+            if let id = delivery.odooID { values.int64(id) } else { values.null(.int64) }
+            values.int16(delivery.state)
+            values.text(bytes: delivery.document)
+            values.bool(delivery.isComplete)
+            _ = try connection.query(record, values)
+            let isUpToDate = delivery.isComplete && version == delivery.version
+            if isUpToDate {
+                _ = try connection.query(done, key)
+            } else {
+                var retry = key
+                retry.int64(delivery.isComplete ? 0 : delivery.retryAfter)
+                retry.bool(delivery.isComplete)
+                _ = try connection.query(again, retry)
+            }
+            _ = try connection.execute("COMMIT")
+            return isUpToDate
+        } catch {
+            if !error.isConnectionLost { _ = try? connection.execute("ROLLBACK") }
+            throw StoreError("a delivery cannot be recorded", underlying: error)
+        }
+    }
+
+    /// How many orders each legal entity has in its backlog, and for how many seconds the oldest has been there.
+    public static func measure(
+        _ connection: inout Connection
+    ) throws(PostgresError) -> [(legalEntity: String, orders: Int64, oldestSeconds: Double)] {
+        let rows = try connection.query(measure, Parameters())
+        return (0..<rows.count).map { (rows.text($0, 0), rows.int64($0, 1), rows.double($0, 2)) }
+    }
+}
