@@ -1,0 +1,110 @@
+/// Odoo 19 and newer: `POST /json/2/<model>/<method>` with a bearer key.
+///
+/// Holds no state but its connections; any number of calls at once.
+public struct JSON2API: OdooAPI {
+    /// Longest legitimate call: Odoo ends one after 120 s by itself, and giving up earlier does not free the server.
+    public static let defaultDeadline: Duration = .seconds(150)
+
+    private let base: String
+    private let headers: [(name: String, value: String)]
+    private let deadline: Duration
+    private let exchange: HTTPExchange
+
+    /// One database of one server.
+    ///
+    /// - Parameters:
+    ///   - url: `https://host`, or `http://host` where the configuration says so; a trailing `/` is dropped.
+    ///   - database: name of the database.
+    ///   - key: API key of the integration user. Never printed.
+    ///   - deadline: for each call, absolute.
+    ///   - exchange: shared between destinations of one process.
+    public init(
+        url: String, database: String, key: String, deadline: Duration = JSON2API.defaultDeadline,
+        exchange: HTTPExchange
+    ) {
+        self.base = url.hasSuffix("/") ? String(url.dropLast()) : url
+        self.headers = [
+            ("Content-Type", "application/json"), ("Accept", "application/json"), ("Authorization", "bearer \(key)"),
+            ("X-Odoo-Database", database), ("User-Agent", "sluice"),
+        ]
+        self.deadline = deadline
+        self.exchange = exchange
+    }
+
+    /// Makes one call; see `OdooAPI`.
+    public func call(_ call: OdooCall) async throws(OdooFailure) -> OdooValue {
+        var members = call.arguments
+        if let ids = call.ids {
+            guard !ids.isEmpty else {
+                throw OdooFailure(
+                    .clientFault, name: "sluice.EmptyIds", reason: "a call on no record would do nothing",
+                    operation: call.operation)
+            }
+            members["ids"] = .list(ids.map(OdooValue.integer))
+        }
+        if !call.context.isEmpty { members["context"] = .object(call.context) }
+        guard let body = OdooValue.object(members).json, Self.isPlain(call.model), Self.isPlain(call.method) else {
+            throw OdooFailure(
+                .clientFault, name: "sluice.Unsendable", reason: "the call cannot be written as JSON",
+                operation: call.operation)
+        }
+        let reply = try await send(
+            HTTPCall(
+                method: "POST", url: "\(base)/json/2/\(call.operation)", headers: headers, body: body,
+                deadline: deadline),
+            operation: call.operation)
+        return try Self.value(reply, call.operation)
+    }
+
+    /// The server's version, from `/web/version`. The key is not sent.
+    public func version() async throws(OdooFailure) -> String {
+        let operation = "web/version"
+        let reply = try await send(
+            HTTPCall(
+                method: "GET", url: "\(base)/web/version", headers: [("Accept", "application/json")],
+                deadline: deadline),
+            operation: operation)
+        guard let version = try Self.value(reply, operation)["version"]?.asText else {
+            throw OdooFailure(
+                .configuration, name: "http.\(reply.status)", reason: "not an Odoo server of 19 or newer",
+                operation: operation)
+        }
+        return version
+    }
+
+    private func send(_ call: HTTPCall, operation: String) async throws(OdooFailure) -> HTTPReply {
+        do throws(HTTPFault) {
+            return try await exchange.send(call)
+        } catch {
+            switch error {
+            case .notSent(let reason):
+                throw OdooFailure(.reconnect, name: "transport.not_sent", reason: reason, operation: operation)
+            case .unknown(let reason):
+                throw OdooFailure(.unknown, name: "transport.unknown", reason: reason, operation: operation)
+            case .invalid(let reason):
+                throw OdooFailure(.configuration, name: "transport.invalid", reason: reason, operation: operation)
+            }
+        }
+    }
+
+    private static func value(_ reply: HTTPReply, _ operation: String) throws(OdooFailure) -> OdooValue {
+        guard (200..<300).contains(reply.status) else {
+            throw .of(status: reply.status, body: reply.body, retryAfter: reply.retryAfter, operation: operation)
+        }
+        guard let value = OdooValue.parse(reply.body) else {
+            // The work was done, but what came of it is not readable: only looking tells.
+            throw OdooFailure(
+                .unknown, name: "http.\(reply.status)", reason: "the answer is not JSON", operation: operation)
+        }
+        return value
+    }
+
+    /// Model and method names go into the path, so nothing but a name may.
+    private static func isPlain(_ name: String) -> Bool {
+        !name.isEmpty
+            && name.utf8.allSatisfy { byte in
+                (48...57).contains(byte) || (65...90).contains(byte) || (97...122).contains(byte) || byte == 95
+                    || byte == 46
+            }
+    }
+}

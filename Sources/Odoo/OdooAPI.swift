@@ -1,0 +1,95 @@
+// The seam between what Sluice wants of Odoo and how a server is spoken to. `OdooOrders` knows models and methods and
+// no protocol; an `OdooAPI` knows one protocol and no model.
+
+/// One call of a method of an Odoo model.
+public struct OdooCall: Equatable, Sendable {
+    /// Model, like `sale.order`.
+    public var model: String
+    /// Method, like `action_confirm`.
+    public var method: String
+    /// Records that the method acts on; nil for a method of the model itself. Never empty: Odoo takes an empty list,
+    /// does nothing and answers `true`.
+    public var ids: [Int]?
+    /// Arguments by name.
+    public var arguments: [String: OdooValue]
+    /// Odoo's context; empty: not sent.
+    public var context: [String: OdooValue]
+
+    /// A call; see the properties.
+    public init(
+        _ model: String, _ method: String, ids: [Int]? = nil, arguments: [String: OdooValue] = [:],
+        context: [String: OdooValue] = [:]
+    ) {
+        self.model = model
+        self.method = method
+        self.ids = ids
+        self.arguments = arguments
+        self.context = context
+    }
+
+    /// `model/method`: bounded in number, free of data; good as a label and in logs.
+    public var operation: String { "\(model)/\(method)" }
+}
+
+/// One Odoo database, spoken to in one of Odoo's protocols.
+///
+/// An implementation sends each call at most once: it never repeats one by itself, because only the caller knows
+/// whether a call whose outcome is unknown may be repeated.
+public protocol OdooAPI: Sendable {
+    /// Makes one call and gives its result; `null` for a method that returns nothing.
+    ///
+    /// - Throws: `OdooFailure`, classified. Cancelling the task ends the call with `unknown`.
+    func call(_ call: OdooCall) async throws(OdooFailure) -> OdooValue
+
+    /// The server's version as it says itself, like `19.0+e-20251227`. Needs no credentials.
+    func version() async throws(OdooFailure) -> String
+}
+
+/// An `OdooAPI` that asks before each call and tells after it: the place of request limits, breakers and metrics.
+public struct WatchedAPI: OdooAPI {
+    /// How a call ended, for metrics and breakers.
+    public struct Ended: Sendable {
+        /// The call's `operation`.
+        public var operation: String
+        /// Nil: it succeeded.
+        public var failure: OdooFailure?
+        /// From permission to answer.
+        public var took: Duration
+    }
+
+    private let base: any OdooAPI
+    private let before: @Sendable (OdooCall) async throws(OdooFailure) -> Void
+    private let after: @Sendable (Ended) -> Void
+
+    /// Wraps `base`.
+    ///
+    /// - Parameters:
+    ///   - base: makes the calls.
+    ///   - before: returns when the call may go out; may refuse by throwing, and then `after` is not called.
+    ///   - after: told once for every call that went out.
+    public init(
+        _ base: any OdooAPI, before: @escaping @Sendable (OdooCall) async throws(OdooFailure) -> Void,
+        after: @escaping @Sendable (Ended) -> Void
+    ) {
+        self.base = base
+        self.before = before
+        self.after = after
+    }
+
+    /// Makes one call; see `OdooAPI`.
+    public func call(_ call: OdooCall) async throws(OdooFailure) -> OdooValue {
+        try await before(call)
+        let start = ContinuousClock.now
+        do throws(OdooFailure) {
+            let value = try await base.call(call)
+            after(Ended(operation: call.operation, failure: nil, took: ContinuousClock.now - start))
+            return value
+        } catch {
+            after(Ended(operation: call.operation, failure: error, took: ContinuousClock.now - start))
+            throw error
+        }
+    }
+
+    /// The server's version; neither limited nor told.
+    public func version() async throws(OdooFailure) -> String { try await base.version() }
+}
