@@ -52,13 +52,18 @@ final class StandInDesk: Sendable {
         let path = request.path.split(separator: "/", omittingEmptySubsequences: false).dropFirst().map(String.init)
         switch path.first {
         case "web" where path.last == "health": return .reply(.json(200, "{\"status\": \"pass\"}"))
-        case "web" where path.last == "version":
-            return .reply(
-                .json(200, "{\"version_info\": [19, 0, 0, \"final\", 0, \"\"], \"version\": \"19.0+stand-in\"}"))
+        case "web" where path.last == "version": return version()
         case "stand-in": return ownPath(request, path.last ?? "")
+        case "json" where path.last == "version": return version()
         case "json" where path.count >= 2 && path[1] == "2": return json2(request, Array(path.dropFirst(2)))
+        case "json": return .reply(html(400, "<title>400 Bad Request</title>\n"))
         default: return .reply(html(404, StandInException.unknownDatabase.html ?? ""))
         }
+    }
+
+    private func version() -> HTTPAnswer {
+        let numbers: StandInValue = .list([19, 0, 0, "final", 0, ""])
+        return .reply(.json(200, StandInValue.object(["version_info": numbers, "version": "19.0+stand-in"]).json))
     }
 
     private func ownPath(_ request: HTTPRequest, _ name: String) -> HTTPAnswer {

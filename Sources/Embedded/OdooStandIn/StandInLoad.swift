@@ -155,6 +155,14 @@ struct StandInLoad {
                 return nil
             }
         }
+        if let name = record.externalID, name.contains(" ") {
+            messages.append(
+                message(
+                    index,
+                    "new row for relation \"ir_model_data\" violates check constraint \"ir_model_data_name_nospaces\"\n",
+                    field: nil, name: nil))
+            return nil
+        }
         if let refusal = StandInRules.mismatch(order, books, call) {
             blame(index, refusal.message)
             return nil

@@ -29,7 +29,13 @@ struct StandInMethods {
             var load = try StandInLoad(model, call)
             return load.run(&books)
         case (_, "search_read"): return (try StandInRows(books: books, call: call).search(model), [])
-        case (_, "search_count"): return (try StandInRows(books: books, call: call).count(model), [])
+        case (_, "search_count"):
+            if case .object(let members) = call.body,
+                let unknown = members.keys.first(where: { !["domain", "limit", "context"].contains($0) })
+            {
+                throw .arguments("got an unexpected keyword argument '\(unknown)'")
+            }
+            return (try StandInRows(books: books, call: call).count(model), [])
         case ("sale.order", "read"): return (try StandInRows(books: books, call: call).readOrders(), [])
         case ("sale.order", "create"): return try create(call, &books)
         case ("sale.order", _): return try act(method, call, &books)
@@ -40,6 +46,10 @@ struct StandInMethods {
     private static func act(
         _ method: String, _ call: StandInCall, _ books: inout StandInBooks
     ) throws(StandInException) -> (StandInValue, [StandInFact]) {
+        if method == "write", call.body["vals"] == nil { throw .arguments("missing a required argument: 'vals'") }
+        if method == "export_data" {
+            throw .user("You don't have the rights to export data. Please contact an Administrator.")
+        }
         let orders = try StandInRules.orders(call, books)
         let now = call.now
         switch method {
@@ -149,7 +159,7 @@ struct StandInMethods {
             throw .arguments("missing a required argument: 'module'")
         }
         guard let found = books.externalIDs["\(module).\(name)"] else {
-            throw .value("No record found for unique ID \(module).\(name). It may have been deleted.")
+            throw .value("External ID not found in the system: \(module).\(name)")
         }
         return .list([.text(found.model), .integer(found.record)])
     }

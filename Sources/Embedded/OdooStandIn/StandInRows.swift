@@ -68,7 +68,8 @@ struct StandInRows {
             return visible(books.warehouses).map {
                 .object([
                     "id": .integer($0.id), "code": .text($0.code), "name": .text($0.name),
-                    "company_id": books.companyPair($0.company),
+                    "company_id": books.companyPair($0.company), "lot_stock_id": .list([5, .text($0.code + "/Stock")]),
+                    "out_type_id": .list([2, .text($0.name + ": Delivery Orders")]), "delivery_steps": "ship_only",
                 ])
             }
         case "product.product":
@@ -76,6 +77,7 @@ struct StandInRows {
                 .object([
                     "id": .integer($0.id), "default_code": .text($0.code), "name": .text($0.name),
                     "company_id": books.companyPair($0.company), "active": .bool(true), "uom_id": .list([1, "Units"]),
+                    "lst_price": .number(1), "type": "consu", "is_storable": .bool(true),
                 ])
             }
         case "res.partner":
