@@ -1,0 +1,61 @@
+/// What the stand-in was told to do wrong.
+struct StandInFault: Codable, Equatable, Sendable {
+    enum Kind: String, Codable, Sendable {
+        /// Answer with `status` and the exception `name`, doing nothing.
+        case fail
+        /// Do the work, then drop the connection.
+        case loseAnswer = "lose_answer"
+        /// Drop the connection, and do the work `milliseconds` later.
+        case late
+        /// Drop the connection, doing nothing.
+        case drop
+        /// Hold the worker for `milliseconds` more, then work as usual.
+        case slow
+    }
+
+    var kind: Kind
+    /// `model/method`; nil: every call.
+    var method: String?
+    /// Which share of the calls, 0...1; nil: all.
+    var share: Double?
+    /// How many calls; nil: until cleared.
+    var next: Int?
+    var status: Int?
+    var name: String?
+    var milliseconds: Double?
+}
+
+/// Which fault meets which call. Pure, seeded.
+struct StandInFaultPlan: Sendable {
+    private(set) var faults: [StandInFault] = []
+    private var random: UInt64
+
+    init(seed: UInt64) { random = seed }
+
+    mutating func replace(_ faults: [StandInFault]) { self.faults = faults }
+
+    /// The fault that meets a call of `operation`, if any: the first rule that applies.
+    mutating func meet(_ operation: String) -> StandInFault? {
+        for index in faults.indices {
+            let fault = faults[index]
+            if let method = fault.method, method != operation { continue }
+            if let share = fault.share, uniform() >= share { continue }
+            if let next = fault.next {
+                guard next > 0 else { continue }
+                faults[index].next = next - 1
+            }
+            return fault
+        }
+        return nil
+    }
+
+    /// Uniform in 0..<1 (SplitMix64).
+    private mutating func uniform() -> Double {
+        random &+= 0x9E37_79B9_7F4A_7C15
+        var z = random
+        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
+        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
+        z ^= z >> 31
+        return Double(z >> 11) / Double(1 << 53)
+    }
+}

@@ -1,0 +1,246 @@
+/// Reading: rows of a model, and the domains that choose among them.
+struct StandInRows {
+    let books: StandInBooks
+    let call: StandInCall
+
+    /// `search_read`.
+    func search(_ model: String) throws(StandInException) -> StandInValue {
+        let domain = call.body["domain"]?.asList ?? []
+        let fields = try fields(model)
+        var rows: [StandInValue] = []
+        for row in try all(model, domain) where try matches(row, domain, model) { rows.append(row) }
+        if call.body["order"]?.asText?.hasPrefix("id desc") ?? false { rows.reverse() }
+        rows = Array(rows.dropFirst(call.body["offset"]?.asInteger ?? 0))
+        if let limit = call.body["limit"]?.asInteger { rows = Array(rows.prefix(limit)) }
+        return .list(try rows.map { row throws(StandInException) in try project(row, fields, model) })
+    }
+
+    /// `search_count`.
+    func count(_ model: String) throws(StandInException) -> StandInValue {
+        guard let domain = call.body["domain"]?.asList else {
+            throw .arguments("missing a required argument: 'domain'")
+        }
+        var count = 0
+        for row in try all(model, domain) where try matches(row, domain, model) { count += 1 }
+        return .integer(count)
+    }
+
+    /// `read` of sales orders: missing ones are left out, hidden ones are an AccessError.
+    func readOrders() throws(StandInException) -> StandInValue {
+        let fields = try fields("sale.order")
+        var rows: [StandInValue] = []
+        for id in try call.ids() ?? [] {
+            guard let order = books.orders[id] else { continue }
+            guard call.companies.contains(order.company) else { throw .hidden }
+            rows.append(try project(row(order), fields, "sale.order"))
+        }
+        return .list(rows)
+    }
+
+    private func fields(_ model: String) throws(StandInException) -> [String]? {
+        call.body["fields"]?.asList?.compactMap(\.asText)
+    }
+
+    private func project(
+        _ row: StandInValue, _ fields: [String]?, _ model: String
+    ) throws(StandInException) -> StandInValue {
+        guard let fields else { return row }
+        var members: [String: StandInValue] = ["id": row["id"] ?? .bool(false)]
+        for field in fields {
+            guard let value = row[field] else { throw .value("Invalid field '\(field)' on '\(model)'") }
+            members[field] = value
+        }
+        return .object(members)
+    }
+
+    // MARK: Rows
+
+    private func all(_ model: String, _ domain: [StandInValue]) throws(StandInException) -> [StandInValue] {
+        switch model {
+        case "res.company":
+            return call.companies.sorted().map {
+                .object([
+                    "id": .integer($0), "name": .text(books.companies[$0 - 1]),
+                    "currency_id": .list([125, "EUR"]),
+                ])
+            }
+        case "stock.warehouse":
+            return visible(books.warehouses).map {
+                .object([
+                    "id": .integer($0.id), "code": .text($0.code), "name": .text($0.name),
+                    "company_id": books.companyPair($0.company), "lot_stock_id": .list([5, .text($0.code + "/Stock")]),
+                    "out_type_id": .list([2, .text($0.name + ": Delivery Orders")]), "delivery_steps": "ship_only",
+                ])
+            }
+        case "product.product":
+            return visible(books.products).map {
+                .object([
+                    "id": .integer($0.id), "default_code": .text($0.code), "name": .text($0.name),
+                    "company_id": books.companyPair($0.company), "active": .bool(true), "uom_id": .list([1, "Units"]),
+                    "lst_price": .number(1), "type": "consu", "is_storable": .bool(true),
+                ])
+            }
+        case "res.partner":
+            return books.partners.values.filter { $0.company.map(call.companies.contains) ?? true }
+                .sorted { $0.id < $1.id }
+                .map {
+                    .object([
+                        "id": .integer($0.id), "name": .text($0.name),
+                        "ref": $0.ref.isEmpty ? .bool(false) : .text($0.ref),
+                        "company_id": books.companyPair($0.company),
+                    ])
+                }
+        case "mail.message":
+            return chosenMessages(domain).map {
+                .object([
+                    "id": .integer($0.id), "model": .text($0.model), "res_id": .integer($0.record),
+                    "body": .text($0.body), "message_type": .text($0.type),
+                    "subtype_id": .list([2, .text($0.subtype)]), "author_id": .list([69, "Integration API"]),
+                    "date": .text($0.date),
+                ])
+            }
+        case "sale.order":
+            return books.orders.values.filter { call.companies.contains($0.company) }
+                .sorted { $0.id < $1.id }.map(row)
+        default: throw .notFound("the model '\(model)' does not exist")
+        }
+    }
+
+    private func visible(_ masters: [StandInMaster]) -> [StandInMaster] {
+        masters.filter { $0.company.map(call.companies.contains) ?? true }
+    }
+
+    /// Messages of the order that the domain names; all of them without one.
+    private func chosenMessages(_ domain: [StandInValue]) -> [StandInMessage] {
+        for term in domain {
+            guard let parts = term.asList, parts.count == 3, parts[0].asText == "res_id", parts[1].asText == "=",
+                let id = parts[2].asInteger
+            else { continue }
+            return (books.messages[id] ?? []).sorted { $0.id < $1.id }
+        }
+        return books.messages.values.flatMap { $0 }.sorted { $0.id < $1.id }
+    }
+
+    private func row(_ order: StandInOrder) -> StandInValue {
+        let warehouse = books.warehouse(order.warehouse)
+        let partner = books.partners[order.partner]
+        return .object([
+            "id": .integer(order.id), "name": .text(StandInRules.orderName(order.id)),
+            "client_order_ref": order.clientOrderRef.isEmpty ? .bool(false) : .text(order.clientOrderRef),
+            "state": .text(order.state), "locked": .bool(order.locked),
+            "company_id": books.companyPair(order.company),
+            "warehouse_id": .list([.integer(order.warehouse), .text(warehouse?.name ?? "")]),
+            "partner_id": .list([.integer(order.partner), .text(partner?.name ?? "")]),
+            "amount_total": .number(order.total), "order_line": .list(order.lines.map { .integer($0.id) }),
+            "picking_ids": .list([]), "invoice_ids": .list([]), "invoice_count": 0, "invoice_status": "no",
+            "delivery_status": order.state == "sale" ? "pending" : .bool(false), "effective_date": .bool(false),
+            "tag_ids": .list(order.tags.map(StandInValue.integer)), "write_date": .text(order.writeDate),
+        ])
+    }
+
+    // MARK: Domains
+
+    /// Whether a row is chosen by a domain in Odoo's prefix notation; terms beside each other are joined by "and".
+    private func matches(
+        _ row: StandInValue, _ domain: [StandInValue], _ model: String
+    ) throws(StandInException) -> Bool {
+        var position = 0
+        while position < domain.count {
+            guard try term(row, domain, &position, model) else { return false }
+        }
+        return true
+    }
+
+    private func term(
+        _ row: StandInValue, _ domain: [StandInValue], _ position: inout Int, _ model: String
+    ) throws(StandInException) -> Bool {
+        guard position < domain.count else { throw .value("Domain not normalized") }
+        let element = domain[position]
+        position += 1
+        switch element.asText {
+        case "&":
+            let left = try term(row, domain, &position, model)
+            let right = try term(row, domain, &position, model)
+            return left && right
+        case "|":
+            let left = try term(row, domain, &position, model)
+            let right = try term(row, domain, &position, model)
+            return left || right
+        case "!": return try !term(row, domain, &position, model)
+        default: break
+        }
+        guard let parts = element.asList, parts.count == 3, let field = parts[0].asText, let sign = parts[1].asText
+        else {
+            throw .value("Domain() invalid item in domain: \(element.json)")
+        }
+        guard let value = row[field] else { throw .value("Invalid field \(model).\(field) in condition") }
+        return try compare(value, sign, parts[2])
+    }
+
+    private func compare(
+        _ value: StandInValue, _ sign: String, _ wanted: StandInValue
+    ) throws(StandInException) -> Bool {
+        // A many-to-one is compared by its id.
+        let value = value.asList?.count == 2 && value.asList?.last?.asText != nil ? value.asList?[0] ?? value : value
+        switch sign {
+        case "=": return value == wanted
+        case "!=": return value != wanted
+        case "in": return Self.contains(wanted.asList ?? [], value)
+        case "not in": return !Self.contains(wanted.asList ?? [], value)
+        case "ilike", "like": return like(value, wanted, open: true)
+        case "=like", "=ilike": return like(value, wanted, open: false)
+        case ">", ">=", "<", "<=": return ordered(value, sign, wanted)
+        default: throw .value("Invalid operator in condition: '\(sign)'")
+        }
+    }
+
+    private static func contains(_ wanted: [StandInValue], _ value: StandInValue) -> Bool {
+        if let values = value.asList { return values.contains { wanted.contains($0) } }
+        return wanted.contains(value)
+    }
+
+    private func ordered(_ value: StandInValue, _ sign: String, _ wanted: StandInValue) -> Bool {
+        let isLess: Bool
+        if let a = value.asNumber, let b = wanted.asNumber {
+            isLess = a < b
+        } else if let a = value.asText, let b = wanted.asText {
+            isLess = a < b
+        } else {
+            return false
+        }
+        switch sign {
+        case "<": return isLess
+        case ">=": return !isLess
+        case "<=": return isLess || value == wanted
+        default: return !isLess && value != wanted
+        }
+    }
+
+    /// SQL's pattern match, `%` and `_`; letters of either case are equal where it is `ilike`, and here always.
+    private func like(_ value: StandInValue, _ wanted: StandInValue, open: Bool) -> Bool {
+        guard let text = value.asText?.lowercased(), var pattern = wanted.asText?.lowercased() else { return false }
+        if open { pattern = "%" + pattern + "%" }
+        return Self.matches(Array(text.utf8), Array(pattern.utf8))
+    }
+
+    private static func matches(_ text: [UInt8], _ pattern: [UInt8]) -> Bool {
+        var (t, p, star, mark) = (0, 0, -1, 0)
+        while t < text.count {
+            if p < pattern.count, pattern[p] == 0x25 {
+                (star, mark) = (p, t)
+                p += 1
+            } else if p < pattern.count, pattern[p] == text[t] || pattern[p] == 0x5F {
+                p += 1
+                t += 1
+            } else if star >= 0 {
+                p = star + 1
+                mark += 1
+                t = mark
+            } else {
+                return false
+            }
+        }
+        while p < pattern.count, pattern[p] == 0x25 { p += 1 }
+        return p == pattern.count
+    }
+}

@@ -1,0 +1,127 @@
+/// What the stand-in's database holds before the first call, and how it behaves.
+public struct OdooStandInSettings: Sendable {
+    /// A warehouse of a company.
+    public struct Warehouse: Sendable {
+        /// Code, unique in its company.
+        public var code: String
+        /// Name.
+        public var name: String
+        /// Name of its company.
+        public var company: String
+
+        /// A warehouse; see the properties.
+        public init(code: String, name: String, company: String) {
+            self.code = code
+            self.name = name
+            self.company = company
+        }
+    }
+
+    /// A product or a customer.
+    public struct Master: Sendable {
+        /// `default_code` of a product, `ref` of a customer.
+        public var code: String
+        /// Name.
+        public var name: String
+        /// Name of the company that it belongs to; nil: all.
+        public var company: String?
+
+        /// A product or a customer; see the properties.
+        public init(code: String, name: String, company: String? = nil) {
+            self.code = code
+            self.name = name
+            self.company = company
+        }
+    }
+
+    /// An integration user.
+    public struct User: Sendable {
+        /// API key.
+        public var key: String
+        /// Names of the companies that the user may see; empty: all.
+        public var companies: [String]
+
+        /// A user; see the properties.
+        public init(key: String, companies: [String] = []) {
+            self.key = key
+            self.companies = companies
+        }
+    }
+
+    /// Port of 127.0.0.1; 0: any free one.
+    public var port: Int
+    /// Name of the database.
+    public var database: String
+    /// Folder of the journal; made when it is not there. Two stand-ins never share one.
+    public var folder: String
+    /// Names of the companies; ids are 1, 2, ... in this sequence.
+    public var companies: [String]
+    /// Warehouses.
+    public var warehouses: [Warehouse]
+    /// Products.
+    public var products: [Master]
+    /// Customers.
+    public var partners: [Master]
+    /// Integration users.
+    public var users: [User]
+    /// How many calls are worked on at once, as with real Odoo's workers; the rest waits.
+    public var workers: Int
+    /// How long calls take.
+    public var latency: StandInLatency
+    /// Seed of everything random.
+    public var seed: UInt64
+
+    /// A database without masters; see the properties.
+    public init(
+        port: Int = 0, database: String = "standin", folder: String, companies: [String], warehouses: [Warehouse] = [],
+        products: [Master] = [], partners: [Master] = [], users: [User], workers: Int = 2,
+        latency: StandInLatency = .none, seed: UInt64 = 1
+    ) {
+        self.port = port
+        self.database = database
+        self.folder = folder
+        self.companies = companies
+        self.warehouses = warehouses
+        self.products = products
+        self.partners = partners
+        self.users = users
+        self.workers = workers
+        self.latency = latency
+        self.seed = seed
+    }
+}
+
+/// How long the stand-in's calls take. The worker is held meanwhile.
+public enum StandInLatency: Equatable, Sendable {
+    /// No longer than the work itself.
+    case none
+    /// The same for every call.
+    case fixed(milliseconds: Double)
+    /// What was measured of Odoo 19 with one client, divided by a number.
+    case recorded(dividedBy: Double)
+
+    /// Milliseconds for a call of `model/method` that acts on `records` records.
+    func milliseconds(_ operation: String, records: Int) -> Double {
+        switch self {
+        case .none: 0
+        case .fixed(let milliseconds): milliseconds
+        case .recorded(let divisor):
+            Self.recorded(operation, Double(max(records, 1))) / max(divisor, 0.001)
+        }
+    }
+
+    /// Fitted to the medians of one client: a first record and what each further one adds. Orders had three lines.
+    private static func recorded(_ operation: String, _ records: Double) -> Double {
+        switch operation {
+        case "sale.order/load": 78 + 16 * records
+        case "sale.order/lookup": 12 + 3.2 * records
+        case "res.partner/load": 30 + 8 * records
+        case "sale.order/action_confirm": 57 + 90 * records
+        case "sale.order/action_cancel": 20 + 10 * records
+        case "sale.order/message_post": 22
+        case "sale.order/write", "sale.order/action_lock", "sale.order/action_unlock": 12 + 0.2 * records
+        case "sale.order/read", "sale.order/search_read": 14 + 0.3 * records
+        default: 15
+        }
+    }
+}
