@@ -1,4 +1,4 @@
-public import OrderEvents
+import OrderEvents
 
 /// When the records of one partition were appended, roughly: enough to tell how old the oldest uncommitted one is.
 ///

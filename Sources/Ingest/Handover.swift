@@ -1,0 +1,65 @@
+import Partitioner
+
+/// What the poll thread and the ledger thread tell each other.
+///
+/// Lock order: this monitor, then the ledger's. Bounded by the number of partitions.
+struct Handover {
+    /// A partition under one assignment.
+    struct Assignment: Hashable {
+        var partition: Int32
+        var epoch: UInt32
+    }
+
+    /// Up to where an assignment may be committed.
+    struct Committable: Equatable {
+        var epoch: UInt32
+        var nextOffset: Int64
+    }
+
+    /// How far the ledger thread is to go.
+    enum Phase: Equatable {
+        case running
+        /// Ends when nothing is left to append.
+        case finishing
+        /// Ends now.
+        case stopping
+    }
+
+    // To the ledger thread.
+
+    /// Assignments whose ledgered offset is wanted.
+    var questions: Set<Assignment> = []
+    /// Somebody waits for ledgered work: do not wait for the interval.
+    var isUrgent = false
+    var phase = Phase.running
+
+    // To the poll thread.
+
+    /// Ledgered offsets that were asked for.
+    var answers: [Assignment: Int64?] = [:]
+    /// The newest committable offset of each partition.
+    var commits: [Int32: Committable] = [:]
+    /// Assignments whose stretch the store refused: another owner was there.
+    var refused: Set<Assignment> = []
+
+    // Of the ledger thread, for others to see.
+
+    /// Partitions with stretches that were taken from the ledger and are not appended yet.
+    var unappended: Set<Int32> = []
+    /// Whether the last call to the store failed.
+    var isStoreAway = false
+    var hasEnded = false
+
+    /// Whether everything polled of `partition` is in the store's ledger.
+    func isSettled(_ partition: Int32, in ledger: SharedLedger) -> Bool {
+        !unappended.contains(partition) && ledger.withLedger { $0.isSettled(partition) }
+    }
+
+    /// Forgets what concerns an assignment that has ended.
+    mutating func forget(_ partition: Int32) {
+        questions = questions.filter { $0.partition != partition }
+        answers = answers.filter { $0.key.partition != partition }
+        refused = refused.filter { $0.partition != partition }
+        commits[partition] = nil
+    }
+}

@@ -1,0 +1,190 @@
+import Kafka
+import Metrics
+import OrderEvents
+import Partitioner
+import Synchronization
+
+/// The poll thread's work: owns the consumer from its making to its end.
+///
+/// One round polls a burst, hands it on, answers what happened meanwhile, pauses, commits. No step waits longer than the
+/// poll wait, but for the commit before partitions are given up. Whatever waits for something (offsets to begin at, work
+/// to drain) is a list that each round looks at again.
+struct PollLoop: ~Copyable {
+    /// Between two polls while something is waited for: paused partitions, a revocation, the end.
+    static let busyWait = Duration.milliseconds(5)
+    /// Seconds between two looks at lag and status.
+    static let surveyInterval = 0.5
+
+    /// One partition of this consumer.
+    struct Held {
+        let index: Int32
+        let epoch: UInt32
+        let handles: IngestMetrics.Handles
+        var watch: PartitionWatch
+        /// Where reading began; nil: at the oldest record.
+        var start: Int64?
+        /// What may be committed, by the ledger thread.
+        var committable: Int64?
+        /// What was sent to the brokers and has no answer yet, and when.
+        var sent: (offset: Int64, at: Double)?
+        /// What the brokers have confirmed.
+        var confirmed: Int64?
+    }
+
+    let shared: IngestShared
+    let intake: Intake
+    var consumer: Consumer
+    /// Partitions being read.
+    var held: [TopicPartition: Held] = [:]
+    /// Assigned partitions that wait for the offset to begin at.
+    var starting: [TopicPartition: Handover.Assignment] = [:]
+    /// Partitions that the group wants back, and until when their work may take (seconds).
+    var revoking: [(partitions: [TopicPartition], deadline: Double)] = []
+    var lastSurvey = 0.0
+    var lastCommit = 0.0
+    var lastStart = 0.0
+    var isFatal = false
+    var isBrokerAway = false
+
+    init(shared: IngestShared) throws(KafkaError) {
+        var consumer = try Consumer(shared.settings.clientSettings())
+        try consumer.subscribe(shared.settings.topics)
+        self.shared = shared
+        self.consumer = consumer
+        intake = Intake(
+            decoder: shared.decoder, sink: shared.sink, ledger: shared.ledger, metrics: shared.metrics)
+    }
+
+    /// Polls until stopping is asked for or the client can go no further.
+    mutating func run() {
+        while !isFatal, !shared.isStopping {
+            round()
+        }
+    }
+
+    /// One round; see the type.
+    mutating func round() {
+        let isWaiting = !revoking.isEmpty || !consumer.paused.isEmpty
+        let settings = shared.settings
+        let bound = PollBound(
+            wait: isWaiting ? min(Self.busyWait, settings.pollWait) : settings.pollWait,
+            count: settings.burstRecords, bytes: settings.burstBytes)
+        let intake = self.intake
+        _ = consumer.poll(bound) { message in intake.take(message) }
+        if intake.finishBurst() > 0 { noteBrokers(areAway: false) }
+        answerEvents()
+        answerOddities()
+        startPartitions()
+        finishRevocations()
+        pause()
+        commit()
+        survey()
+        logClient()
+    }
+
+    // MARK: - Pausing
+
+    private mutating func pause() {
+        let pressure = shared.sink.pressure()
+        var wanted: Set<TopicPartition> = []
+        let open = shared.ledger.openRecords
+        // A quarter of room before going on, so that the bound is not crossed back and forth at every burst.
+        let limit = shared.settings.maximumOpenRecords
+        let isFull = open >= limit || (shared.isOpenBoundReached && open > limit - limit / 4)
+        if isFull != shared.isOpenBoundReached {
+            shared.setOpenBoundReached(isFull)
+            shared.log.warning(
+                isFull ? "ingest.open_bound_reached" : "ingest.open_bound_left", [("records", .integer(open))])
+        }
+        if pressure.everything || isFull {
+            wanted = consumer.assigned
+        } else if !pressure.partitions.isEmpty {
+            for (source, held) in held where pressure.partitions.contains(held.index) { wanted.insert(source) }
+        }
+        for entry in revoking { wanted.formUnion(entry.partitions) }
+        attempt("consumer.pause_failed") { consumer throws(KafkaError) in try consumer.setPaused(wanted) }
+    }
+
+    // MARK: - Committing
+
+    private mutating func commit() {
+        takeCommittable()
+        let now = monotonicSeconds()
+        guard now - lastCommit >= seconds(shared.settings.commitInterval) else { return }
+        lastCommit = now
+        var offsets: [PartitionOffset] = []
+        for (source, one) in held {
+            guard let wanted = one.committable, wanted > one.confirmed ?? -1 else { continue }
+            // An answer that does not come is asked for again after the time of a request.
+            if let sent = one.sent, now - sent.at < 10, sent.offset >= wanted { continue }
+            offsets.append(PartitionOffset(source, wanted))
+            held[source]?.sent = (wanted, now)
+        }
+        attempt("consumer.commit_failed") { consumer throws(KafkaError) in try consumer.commit(offsets) }
+    }
+
+    /// Takes the offsets that the ledger thread has made durable.
+    mutating func takeCommittable() {
+        let commits = shared.handover.withLock { state in
+            defer { if !state.commits.isEmpty { state.commits = [:] } }
+            return state.commits
+        }
+        if commits.isEmpty { return }
+        for source in held.keys {
+            guard let one = held[source], let ready = commits[one.index], ready.epoch == one.epoch else { continue }
+            held[source]?.committable = ready.nextOffset
+        }
+    }
+
+    /// Notes the answer to an asynchronous commit.
+    mutating func noteCommitted(_ offsets: [PartitionOffset], _ error: KafkaError?) {
+        if let error {
+            shared.metrics.commitFailures.add()
+            shared.log.warning("consumer.commit_failed", [("error", .text(error.description))])
+        }
+        for entry in offsets {
+            guard let one = held[entry.source] else { continue }
+            if one.sent?.offset == entry.offset { held[entry.source]?.sent = nil }
+            if error == nil { held[entry.source]?.confirmed = max(one.confirmed ?? -1, entry.offset) }
+        }
+        if error == nil { noteBrokers(areAway: false) }
+    }
+
+    /// Runs `body` with the consumer; a failure is told and tried again by a later round.
+    mutating func attempt(_ event: String, _ body: (inout Consumer) throws(KafkaError) -> Void) {
+        do throws(KafkaError) {
+            try body(&consumer)
+        } catch {
+            shared.log.warning(event, [("error", .text(error.description))])
+        }
+    }
+
+    // MARK: - The client's own words
+
+    private func logClient() {
+        let (lines, dropped) = consumer.takeLogLines()
+        for line in lines {
+            let fields: [(String, LogValue)] = [("facility", .text(line.facility)), ("text", .text(line.text))]
+            // Everything from the library heals by itself or comes as an event too.
+            if line.level <= 4 { shared.log.warning("kafka.client", fields) } else { shared.log.debug("kafka.client", fields) }
+        }
+        if dropped > 0 { shared.log.warning("kafka.client_lines_dropped", [("lines", .integer(dropped))]) }
+    }
+
+    mutating func noteBrokers(areAway: Bool) {
+        guard areAway != isBrokerAway else { return }
+        isBrokerAway = areAway
+        shared.status.withLock { $0.areBrokersAway = areAway }
+        if areAway {
+            shared.log.warning("brokers.away", [("brokers", .text(shared.settings.brokers.joined(separator: ",")))])
+        } else {
+            shared.log.info("brokers.back")
+        }
+    }
+}
+
+/// A duration in seconds.
+func seconds(_ duration: Duration) -> Double {
+    let (whole, attoseconds) = duration.components
+    return Double(whole) + Double(attoseconds) / 1e18
+}
