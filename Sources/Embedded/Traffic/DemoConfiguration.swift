@@ -150,7 +150,8 @@ public struct DemoConfiguration: Sendable {
               channels: [\(channels)],
               warehouses: { \(warehouses.joined(separator: ", ")) },
               odoo: {
-                url: \(Self.quoted(odooURL)), database: \(Self.quoted(odooDatabase)), company: \(Self.quoted(entity.company)),
+                url: \(Self.quoted(odooURL)), database: \(Self.quoted(odooDatabase)),
+                company: \(Self.quoted(entity.company)),
                 credentials: { login: \(Self.quoted(odooLogin)), key: { env: \(Self.quoted(odooKeyVariable)) } },
                 requests_per_second: \(requestsPerSecond), max_concurrency: \(maximumConcurrency),
                 create_at: \(Self.quoted(createAt)),

@@ -51,7 +51,9 @@ struct Mishaps {
     /// Returns how many never come.
     private mutating func moveEvents(_ steps: inout [Step], random: inout SeededRandom) -> Int {
         var withheldCount = 0
-        for number in 2..<max(2, steps.count + 1) {
+        // What another event was put behind stays where it is, or that other would not be late any more.
+        var anchors: Set<Int> = []
+        for number in 1...max(1, steps.count) {
             guard let at = steps.firstIndex(where: { $0.number == number && $0.kind == .clean }) else { continue }
             let step = steps[at]
             // A number counts as missing only when a later one is there; only one mishap of this sort per order, so
@@ -70,14 +72,17 @@ struct Mishaps {
                 continue
             }
             let canMove =
-                step.sequence == nil && step.tale != .onHold && step.tale != .release
+                number > 1 && !anchors.contains(number) && step.sequence == nil && step.tale != .onHold
+                && step.tale != .release
                 && !steps.contains { $0.tale == .restCancelled }
             let next = steps.indices.first { $0 > at && steps[$0].channel == step.channel }
             let canSwap =
                 canMove && next != nil && steps[next ?? at].tale != .onHold && steps[next ?? at].tale != .release
             if reordered.take(usable: canSwap, &random), let next {
+                anchors.insert(steps[next].number)
                 move(&steps, from: at, behind: next, as: .reordered)
             } else if late.take(usable: canMove && at < steps.count - 2, &random) {
+                anchors.insert(steps[steps.count - 1].number)
                 move(&steps, from: at, behind: steps.count - 1, as: .late)
             }
         }

@@ -134,7 +134,7 @@ private struct Template: Sendable {
         let tag = Catalog.padded(abs(run % 10_000), 4)
         let text = """
             {"version":1,"event_id":"ref-\(tag)-<event-->-\(sequence)","legal_entity":"LE-<ent>","warehouse":"W#",\
-            "order_ref":"R\(tag)-<order-->","status":"\(state.name)","occurred_at":"<time------------------>",\
+            "order_ref":"R\(tag)-<order-->","status":"\(state.name)","occurred_at":"0000-00-00T00:00:00.000Z",\
             "sequence":\(sequence),"currency":"EUR","total":"29.75","customer":{"ref":"CUST-<c>"},\
             "references":[{"kind":"purchase_order","value":"PO-<po----->"}],\
             "lines":[{"line":"1","sku":"SKU-<s1>","quantity":"2","unit_price":"12.50"},\
@@ -150,7 +150,7 @@ private struct Template: Sendable {
         purchaseOrder = Self.hole("<po----->", in: bytes)
         customer = Self.hole("<c>", in: bytes)
         skus = [Self.hole("<s1>", in: bytes), Self.hole("<s2>", in: bytes)]
-        time = Self.hole("<time------------------>", in: bytes)
+        time = Self.hole("0000-00-00T00:00:00.000Z", in: bytes)
     }
 
     /// Where `mark` begins; the template has each mark once.

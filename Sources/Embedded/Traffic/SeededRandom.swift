@@ -50,7 +50,7 @@ struct Quota {
     /// A quota that begins at a random phase.
     init(share: Double, random: inout SeededRandom) {
         self.share = share
-        due = Double(random.below(1000)) / 1000
+        due = share > 0 ? Double(random.below(1000)) / 1000 : 0
         threshold = Self.nextThreshold(&random)
     }
 
