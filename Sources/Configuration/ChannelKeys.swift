@@ -3,6 +3,7 @@ import OrderEvents
 /// The keys of `channels/*.json5`.
 enum ChannelKeys {
     static let file = Shape.object([
+        Key.schema,
         Key("channel", .text(.channelName), required: true, "The channel's name; once in use it never changes."),
         Key("topics", .list(.text(.topic), minimum: 1), required: true, "The topics that this channel alone writes."),
         Key("format", .word(["json"]), "How records are written. Default json."),
@@ -40,7 +41,13 @@ enum ChannelKeys {
         Key("sequence", .text(.pointer), "The event's number within its order."),
         Key("currency", .text(.pointer), "The currency."),
         Key("total", .text(.pointer), "The order's total."),
+        Key("customer", customer, "The order's customer."),
         Key("lines", lines, "The order's lines: one array."),
+    ])
+
+    private static let customer = Shape.object([
+        Key("ref", .text(.pointer), "The customer's identity."),
+        Key("name", .text(.pointer), "The customer's name."),
     ])
 
     private static let lines = Shape.object([

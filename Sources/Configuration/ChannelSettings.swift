@@ -36,6 +36,10 @@ public struct MappingSettings: Equatable, Sendable {
     public var currency: String?
     /// Where the order's total is, or nil.
     public var total: String?
+    /// Where the customer's identity is, or nil.
+    public var customerRef: String?
+    /// Where the customer's name is, or nil.
+    public var customerName: String?
     /// The order's lines, or nil.
     public var lines: LineMappingSettings?
     /// The channel's words for canonical states and `release`, sorted by word.

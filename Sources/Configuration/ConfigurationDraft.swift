@@ -145,7 +145,9 @@ struct ConfigurationDraft {
         return MappingSettings(
             eventID: eventID, orderRef: orderRef, legalEntity: legalEntity, warehouse: fields?["warehouse"]?.text,
             status: status, occurredAt: occurredAt, sequence: fields?["sequence"]?.text,
-            currency: fields?["currency"]?.text, total: fields?["total"]?.text, lines: lines,
+            currency: fields?["currency"]?.text, total: fields?["total"]?.text,
+            customerRef: fields?["customer"]?["ref"]?.text, customerName: fields?["customer"]?["name"]?.text,
+            lines: lines,
             statuses: statuses.sorted { $0.word < $1.word }, milestones: milestones.sorted { $0.word < $1.word })
     }
 

@@ -11,7 +11,7 @@ extension ConfigurationDraft {
         let storeNames = main?.root?["stores"].map { Set($0.members.map(\.key)) }
         let channelNames = Set(channels.compactMap { $0.root?["channel"]?.text })
         for entity in entities {
-            if let storeNames { checkStore(entity, storeNames, into: &problems) }
+            if let storeNames, !storeNames.isEmpty { checkStore(entity, storeNames, into: &problems) }
             checkSpeakers(entity, channelNames, into: &problems)
             checkWarehouses(entity, into: &problems)
             checkDestination(entity, into: &problems)
@@ -21,6 +21,7 @@ extension ConfigurationDraft {
     /// What is accepted but should be looked at.
     func warnings() -> [Problem] {
         var list = ProblemList()
+        for file in channels + entities { list.order(file.name) }
         for entity in entities {
             guard let odoo = entity.root?["odoo"], odoo["insecure"]?.flag == true,
                 let member = odoo.member("insecure"),

@@ -3,6 +3,7 @@ import OrderEvents
 /// The keys of `entities/*.json5`.
 enum EntityKeys {
     static let file = Shape.object([
+        Key.schema,
         Key("legal_entity", .text(.legalEntity), required: true, "The code that events carry."),
         Key("weight", .integer(1...1000), "Its share under contention. Default 1."),
         Key("store", .text(.storeName), required: true, "The name of its store in sluice.json5."),

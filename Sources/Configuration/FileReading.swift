@@ -36,20 +36,18 @@ enum FileReading {
         }
         guard status.st_size <= limit else { throw tooLong(limit) }
         var bytes: [UInt8] = []
+        var buffer = [UInt8](repeating: 0, count: chunk)
         while true {
-            let before = bytes.count
-            bytes.append(contentsOf: repeatElement(0, count: chunk))
-            // Safe: the kernel writes at most `chunk` bytes behind `before`, all of which the array owns.
-            let got = unsafe bytes.withUnsafeMutableBytes { buffer in
-                unsafe buffer.baseAddress.map { base in unsafe Glibc.read(descriptor, base + before, chunk) } ?? -1
+            // Safe: the kernel writes at most `chunk` bytes into an array of that length.
+            let got = unsafe buffer.withUnsafeMutableBytes { raw in
+                unsafe Glibc.read(descriptor, raw.baseAddress, raw.count)
             }
-            let code = errno
-            bytes.removeLast(chunk - max(0, got))
             if got < 0 {
-                if code == EINTR { continue }
-                throw failure("cannot be read", code)
+                if errno == EINTR { continue }
+                throw failure("cannot be read", errno)
             }
             if got == 0 { return bytes }
+            bytes.append(contentsOf: buffer[..<got])
             guard bytes.count <= limit else { throw tooLong(limit) }
         }
     }

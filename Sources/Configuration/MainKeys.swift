@@ -1,6 +1,7 @@
 /// The keys of `sluice.json5`.
 enum MainKeys {
     static let file = Shape.object([
+        Key.schema,
         Key("kafka", kafka, required: true, "Brokers, consumer group, dead letters."),
         Key(
             "stores", .map(.storeName, store, minimum: 1), required: true,

@@ -4,6 +4,15 @@ enum FileKind: String, CaseIterable, Sendable {
     case channel
     case entity
 
+    /// The files of this kind, as the documentation names them.
+    var fileName: String {
+        switch self {
+        case .main: "sluice.json5"
+        case .channel: "channels/*.json5"
+        case .entity: "entities/*.json5"
+        }
+    }
+
     /// Every key that a file of this kind may have.
     var keys: Shape {
         switch self {
@@ -50,6 +59,9 @@ struct Key: Sendable {
     var isRequired: Bool
     /// What it means, for editors.
     var about: String
+
+    /// Which JSON Schema an editor should hold a file against.
+    static let schema = Key("$schema", .text(.label), "For editors: where this schema is.")
 
     init(_ name: String, _ shape: Shape, required: Bool = false, _ about: String) {
         self.name = name

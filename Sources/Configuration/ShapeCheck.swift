@@ -78,6 +78,9 @@ struct ShapeCheck {
     ) {
         guard case .object(let members) = node.value else { return wrongKind(node, key, "an object") }
         if members.count < minimum { add(node.at, key, "must not be empty") }
+        if let maximum = rule.maximumNames, members.count > maximum {
+            add(node.at, key, "must not have more than \(maximum) entries")
+        }
         for member in members {
             let path = JSON5Reader.join(key, member.key)
             if let fault = rule.fault(in: member.key) { add(member.keyAt, path, "the name \(fault)") }

@@ -10,6 +10,31 @@ enum TextRule: Sendable {
     /// The longest text of any other kind, in bytes.
     static let maximumText = 1024
 
+    /// The steps of a pointer, as the decoder has it.
+    static let maximumSteps = 64
+    /// The longest issuer, in bytes, as the decoder has it.
+    static let maximumIssuer = 64
+
+    /// How many names of this kind one object may have, or nil: as many as the file can hold.
+    var maximumNames: Int? {
+        // The decoder's table of words.
+        if case .channelWord = self { 250 } else { nil }
+    }
+
+    /// A regular expression that every text of this kind matches, for the JSON Schemas; nil where there is none.
+    var pattern: String? {
+        switch self {
+        case .legalEntity, .channelName, .speaker, .storeName: "^[!-.0-~]{1,\(Self.maximumIdentifier)}$"
+        case .issuer: "^[!-.0-~]{1,\(Self.maximumIssuer)}$"
+        case .warehouseCode, .consumerGroup: "^[!-~]{1,\(Self.maximumIdentifier)}$"
+        case .topic: "^[A-Za-z0-9._-]{1,249}$"
+        case .broker, .listen: ":[0-9]{1,5}$"
+        case .pointer: "^/([^~]|~[01])*$"
+        case .odooURL: "^[Hh][Tt][Tt][Pp][Ss]?://"
+        case .channelWord, .label, .storeURL: nil
+        }
+    }
+
     /// What is wrong with `text`, or nil.
     ///
     /// Says nothing of the content where that could be a secret.
@@ -31,7 +56,9 @@ enum TextRule: Sendable {
             return Self.identifierFault(text, withoutSlash: true)
         case .speaker: return text == "*" ? nil : Self.identifierFault(text, withoutSlash: true)
         case .storeName: return Self.identifierFault(text, withoutSlash: true)
-        case .issuer: return Self.identifierFault(text, withoutSlash: true)
+        case .issuer:
+            if text.utf8.count > Self.maximumIssuer { return "is longer than \(Self.maximumIssuer) bytes" }
+            return Self.identifierFault(text, withoutSlash: true)
         case .consumerGroup: return Self.identifierFault(text, withoutSlash: false)
         case .topic: return Self.topicFault(text)
         case .broker: return Self.brokerFault(text)
@@ -84,6 +111,9 @@ enum TextRule: Sendable {
     private static func pointerFault(_ text: String) -> String? {
         guard text.utf8.first == UInt8(ascii: "/") else {
             return "must be a JSON pointer, which begins with \"/\", not \(quoted(text))"
+        }
+        guard text.utf8.count(where: { $0 == UInt8(ascii: "/") }) <= maximumSteps else {
+            return "has more than \(maximumSteps) steps"
         }
         var wasTilde = false
         for byte in text.utf8 {
