@@ -69,6 +69,15 @@ public struct Breaker: Equatable, Sendable {
         }
     }
 
+    /// Whether `admit` would let a request go at `now`.
+    public func admits(now: Int64) -> Bool {
+        switch state {
+        case .closed: true
+        case .open(let until, _): now >= until
+        case .halfOpen(let probeUntil, _): now >= probeUntil
+        }
+    }
+
     /// A request was answered, be it with a refusal: the destination works.
     ///
     /// While open, this is the late answer to a request of before, and does not close.

@@ -15,6 +15,8 @@ public struct BacklogOrder: Sendable {
     public var delivered: [UInt8]?
     /// The version that was last delivered; 0: none.
     public var deliveredVersion: Int64
+    /// When an earlier visit began whose result was never recorded; microseconds since 1970.
+    public var unrecordedVisit: Int64?
 }
 
 /// The result of a delivery, to be recorded.
@@ -33,6 +35,10 @@ public struct DeliveryRecord: Sendable {
     public var isComplete: Bool
     /// Not complete: when to try again, in microseconds from now.
     public var retryAfter: Int64
+    /// Exceptions to raise: code, severity, detail.
+    public var raised: [(code: String, severity: String, detail: String)] = []
+    /// Codes that end when the order is up to date.
+    public var ending: [String] = []
 
     /// A result; see the properties.
     public init(
@@ -56,15 +62,17 @@ public enum Backlog {
         "backlog_take",
         """
         WITH due AS (
-            SELECT legal_entity, order_ref FROM backlog
+            SELECT legal_entity, order_ref, visited_at FROM backlog
             WHERE legal_entity = $1 AND due_at <= now()
             ORDER BY class, due_at LIMIT $2 FOR UPDATE SKIP LOCKED
         ), taken AS (
-            UPDATE backlog b SET due_at = now() + $3 * interval '1 microsecond', attempts = b.attempts + 1
+            UPDATE backlog b SET due_at = now() + $3 * interval '1 microsecond', attempts = b.attempts + 1,
+                                 visited_at = now()
             FROM due WHERE b.legal_entity = due.legal_entity AND b.order_ref = due.order_ref
-            RETURNING b.order_ref, b.attempts, b.since, b.class
+            RETURNING b.order_ref, b.attempts, b.since, b.class, due.visited_at AS unrecorded
         )
-        SELECT t.order_ref, t.attempts, t.since, o.revision, o.version, o.document, d.delivered_version, d.document
+        SELECT t.order_ref, t.attempts, t.since, o.revision, o.version, o.document, d.delivered_version, d.document,
+               t.unrecorded
         FROM taken t
         JOIN orders o ON o.legal_entity = $1 AND o.order_ref = t.order_ref
         LEFT JOIN deliveries d ON d.legal_entity = $1 AND d.order_ref = t.order_ref
@@ -89,10 +97,11 @@ public enum Backlog {
     private static let again = Statement(
         "backlog_again",
         """
-        UPDATE backlog SET due_at = now() + $3 * interval '1 microsecond',
+        UPDATE backlog SET due_at = now() + $3 * interval '1 microsecond', visited_at = NULL,
                            attempts = CASE WHEN $4 THEN 0 ELSE attempts END
         WHERE legal_entity = $1 AND order_ref = $2
         """)
+    private static let clock = Statement("backlog_clock", "SELECT now()")
     private static let measure = Statement(
         "backlog_measure",
         """
@@ -118,7 +127,8 @@ public enum Backlog {
                     BacklogOrder(
                         orderRef: rows.text(row, 0), order: order, attempts: rows.int32(row, 1),
                         since: rows.timestamp(row, 2), delivered: rows.optionalBytes(row, 7),
-                        deliveredVersion: rows.optionalInt64(row, 6) ?? 0))
+                        deliveredVersion: rows.optionalInt64(row, 6) ?? 0,
+                        unrecordedVisit: rows.optionalTimestamp(row, 8)))
             }
             return orders
         } catch let error as PostgresError {
@@ -152,6 +162,7 @@ public enum Backlog {
             values.bool(delivery.isComplete)
             _ = try connection.query(record, values)
             let isUpToDate = delivery.isComplete && version == delivery.version
+            try writeExceptions(delivery, legalEntity, &connection)
             if isUpToDate {
                 _ = try connection.query(done, key)
             } else {
@@ -165,6 +176,31 @@ public enum Backlog {
         } catch {
             if !error.isConnectionLost { _ = try? connection.execute("ROLLBACK") }
             throw StoreError("a delivery cannot be recorded", underlying: error)
+        }
+    }
+
+    private static func writeExceptions(
+        _ delivery: DeliveryRecord, _ legalEntity: String, _ connection: inout Connection
+    ) throws(PostgresError) {
+        let now = try connection.query(clock, Parameters()).timestamp(0, 0)
+        if !delivery.raised.isEmpty {
+            var values = Parameters()
+            values.timestamp(microsecondsSinceUnixEpoch: now)
+            values.texts(delivery.raised.map { _ in legalEntity })
+            values.texts(delivery.raised.map { _ in delivery.orderRef })
+            values.texts(delivery.raised.map(\.code))
+            values.texts(delivery.raised.map(\.severity))
+            values.texts(delivery.raised.map(\.detail))
+            _ = try connection.query(ApplyStatements.raiseExceptions, values)
+        }
+        if delivery.isComplete, !delivery.ending.isEmpty {
+            var values = Parameters()
+            values.timestamp(microsecondsSinceUnixEpoch: now)
+            values.texts(delivery.ending.map { _ in legalEntity })
+            values.texts(delivery.ending.map { _ in delivery.orderRef })
+            values.texts(delivery.ending)
+            values.text("sluice")
+            _ = try connection.query(ApplyStatements.resolveExceptions, values)
         }
     }
 

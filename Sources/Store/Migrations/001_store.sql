@@ -147,7 +147,8 @@ CREATE INDEX parked_due ON parked (due_at) WHERE released_at IS NULL;
 -- happened to it. The row goes when a delivery confirms the version that the order has.
 CREATE TABLE backlog (
     since        timestamptz NOT NULL,
-    due_at       timestamptz NOT NULL,   -- whoever takes the order moves this to the end of his lease
+    due_at       timestamptz NOT NULL,   -- whoever takes the order moves this to the end of the lease
+    visited_at   timestamptz,            -- a visit began and has not been recorded
     attempts     integer NOT NULL DEFAULT 0,
     class        smallint NOT NULL DEFAULT 1,
     legal_entity text COLLATE "C" NOT NULL,

@@ -1,0 +1,44 @@
+public import Metrics
+
+/// Every metric of the delivery stage.
+public final class DeliveryMetrics: Sendable {
+    let requests: CounterFamily
+    let requestSeconds: HistogramFamily
+    let concurrency: GaugeFamily
+    let inFlight: GaugeFamily
+    let breaker: StateSetFamily
+    let latency: HistogramFamily
+    let backlogOrders: GaugeFamily
+    let backlogOldest: GaugeFamily
+    let backlogDrain: GaugeFamily
+
+    /// Registers the metrics of the delivery stage. `latencyBuckets` are those of `sluice_event_latency_seconds`.
+    public init(_ registry: Registry, latencyBuckets: [Double]) {
+        requests = registry.counter(
+            "sluice_odoo_requests_total", help: "Calls to Odoo by how they ended.",
+            labels: ["legal_entity", "operation", "result"])
+        requestSeconds = registry.histogram(
+            "sluice_odoo_request_seconds", help: "Time of calls to Odoo, from permission to answer.",
+            labels: ["legal_entity", "operation", "result"],
+            buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 150])
+        concurrency = registry.gauge(
+            "sluice_odoo_limit_concurrency", help: "Orders that may be in delivery at once.", labels: ["legal_entity"])
+        inFlight = registry.gauge("sluice_odoo_in_flight", help: "Orders in delivery.", labels: ["legal_entity"])
+        breaker = registry.stateSet(
+            "sluice_odoo_breaker_state", help: "State of the destination's circuit breaker.", labels: ["legal_entity"],
+            states: Breaker.Name.allCases.map(\.rawValue))
+        latency = registry.histogram(
+            "sluice_event_latency_seconds",
+            help: "Age of applied events: since they happened (source), were logged (log), were polled (process), and "
+                + "from applied to confirmed by Odoo (delivery).",
+            labels: ["legal_entity", "stage"], buckets: latencyBuckets)
+        backlogOrders = registry.gauge(
+            "sluice_backlog_orders", help: "Orders whose delivered version is behind.", labels: ["legal_entity"])
+        backlogOldest = registry.gauge(
+            "sluice_backlog_oldest_seconds", help: "Age of the oldest order in the backlog.", labels: ["legal_entity"])
+        backlogDrain = registry.gauge(
+            "sluice_backlog_drain_seconds",
+            help: "How long the backlog takes at the rate of the last minute; +Inf when nothing moves.",
+            labels: ["legal_entity"])
+    }
+}
