@@ -1,0 +1,214 @@
+import Embedded
+import Kafka
+import TestSupport
+import Testing
+
+@Suite struct ConsumerTests {
+    private func consumer(_ broker: EmbeddedBroker, _ group: String, _ topics: [String]) throws -> Consumer {
+        var consumer = try Consumer(
+            broker.clientSettings([
+                "group.id": group, "enable.auto.commit": "false", "enable.auto.offset.store": "false",
+                "auto.offset.reset": "earliest", "partition.assignment.strategy": "cooperative-sticky",
+                "enable.partition.eof": "true", "session.timeout.ms": "6000", "heartbeat.interval.ms": "200",
+            ]))
+        try consumer.subscribe(topics)
+        return consumer
+    }
+
+    private let bound = PollBound(wait: .milliseconds(50), count: 500, bytes: 1 << 20)
+
+    /// Takes every new assignment from the beginning until `count` partitions are held.
+    private func join(_ consumer: inout Consumer, _ count: Int) throws {
+        let end = ContinuousClock.now.advanced(by: .seconds(30))
+        while consumer.assigned.count < count, ContinuousClock.now < end {
+            _ = consumer.poll(bound) { _ in }
+            for event in consumer.takeEvents() {
+                if case .assigned(let sources) = event {
+                    try consumer.assign(sources.map { PartitionOffset($0, PartitionOffset.beginning) })
+                }
+            }
+        }
+        #expect(consumer.assigned.count == count)
+    }
+
+    @Test(arguments: BrokerKinds.all)
+    func recordsComeBackAsTheyWereProduced(kind: EmbeddedBroker.Kind) throws {
+        let broker = try BrokerKinds.broker(kind)
+        let topic = BrokerKinds.uniqueName("round-trip")
+        let other = BrokerKinds.uniqueName("other")
+        try broker.createTopic(other, partitions: 1)
+        try broker.createTopic(topic, partitions: 1)
+        let sent = [
+            OutgoingRecord(topic: topic, key: [1, 0, 2], value: [0, 255, 7], timestamp: 1_700_000_000_123),
+            OutgoingRecord(topic: topic, key: nil, value: [1]),
+            OutgoingRecord(topic: topic, key: [9], value: nil),
+            OutgoingRecord(topic: topic, key: nil, value: []),
+            OutgoingRecord(topic: topic, key: [], value: nil),
+            OutgoingRecord(
+                topic: topic, value: [2],
+                headers: [
+                    RecordHeader("a", text: "1"), RecordHeader("a", text: "2"), RecordHeader("none", nil),
+                    RecordHeader("empty", []),
+                ]),
+        ]
+        try broker.produce(sent)
+        var consumer = try consumer(broker, BrokerKinds.uniqueName("group"), [other, topic])
+        try join(&consumer, 2)
+        var got: [OutgoingRecord] = []
+        var offsets: [Int64] = []
+        var ends: [PartitionOffset] = []
+        let end = ContinuousClock.now.advanced(by: .seconds(30))
+        while got.count < sent.count || ends.count < 2, ContinuousClock.now < end {
+            _ = consumer.poll(bound) { message in
+                #expect(message.topic == 1)
+                offsets.append(message.offset)
+                got.append(
+                    OutgoingRecord(
+                        topic: topic, key: message.key(), value: message.value(), headers: message.headers(),
+                        timestamp: message.timestamp?.milliseconds))
+            }
+            for event in consumer.takeEvents() { if case .reachedEnd(let place) = event { ends.append(place) } }
+        }
+        #expect(offsets == Array(0..<6))
+        #expect(got.map(\.key) == sent.map(\.key))
+        #expect(got.map(\.value) == sent.map(\.value))
+        #expect(got.map(\.headers) == sent.map(\.headers))
+        #expect(got.first?.timestamp == 1_700_000_000_123)
+        #expect(Set(ends.map(\.offset)).isSuperset(of: [0, 6]))
+        #expect(consumer.watermarks(TopicPartition(topic, 0))?.high == 6)
+        let position = try consumer.positions([TopicPartition(topic, 0)])
+        #expect(position.map(\.offset) == [6])
+        let isLeft = consumer.close(within: .seconds(10))
+        #expect(isLeft)
+    }
+
+    @Test(arguments: BrokerKinds.all)
+    func commitsAndOffsetsAreAnswered(kind: EmbeddedBroker.Kind) throws {
+        let broker = try BrokerKinds.broker(kind)
+        let topic = BrokerKinds.uniqueName("commits")
+        let group = BrokerKinds.uniqueName("group")
+        let source = TopicPartition(topic, 0)
+        try broker.createTopic(topic, partitions: 1)
+        try broker.produce((0..<5).map { OutgoingRecord(topic: topic, value: [$0]) })
+        var consumer = try consumer(broker, group, [topic])
+        try join(&consumer, 1)
+        #expect(try consumer.committed([source], within: .seconds(10)).map(\.offset) == [PartitionOffset.invalid])
+        #expect(try consumer.endOffsets([source], within: .seconds(10)).map(\.offset) == [5])
+        try consumer.commit([PartitionOffset(source, 3)], within: .seconds(10))
+        #expect(try consumer.committed([source], within: .seconds(10)).map(\.offset) == [3])
+        try consumer.commit([PartitionOffset(source, 4)])
+        var answer: [PartitionOffset] = []
+        let end = ContinuousClock.now.advanced(by: .seconds(30))
+        while answer.isEmpty, ContinuousClock.now < end {
+            _ = consumer.poll(bound) { _ in }
+            for event in consumer.takeEvents() {
+                if case .committed(let offsets, let error) = event {
+                    #expect(error == nil)
+                    answer = offsets
+                }
+            }
+        }
+        #expect(answer == [PartitionOffset(source, 4)])
+        #expect(try broker.committed(group, [source]) == [4])
+        _ = consumer.close(within: .seconds(10))
+    }
+
+    @Test(arguments: BrokerKinds.all)
+    func pausingAndSeekingLoseAndRepeatNothing(kind: EmbeddedBroker.Kind) throws {
+        let broker = try BrokerKinds.broker(kind)
+        let topic = BrokerKinds.uniqueName("pause")
+        let source = TopicPartition(topic, 0)
+        try broker.createTopic(topic, partitions: 1)
+        try broker.produce((0..<2000).map { OutgoingRecord(topic: topic, value: [UInt8($0 % 251)]) })
+        var consumer = try consumer(broker, BrokerKinds.uniqueName("group"), [topic])
+        try join(&consumer, 1)
+        var offsets: [Int64] = []
+        let small = PollBound(wait: .milliseconds(50), count: 100, bytes: 1 << 20)
+        let end = ContinuousClock.now.advanced(by: .seconds(30))
+        while offsets.last ?? 0 < 1499, ContinuousClock.now < end {
+            _ = consumer.poll(small) { offsets.append($0.offset) }
+            try consumer.setPaused([source])
+            try consumer.setPaused([source])
+            #expect(consumer.poll(PollBound(wait: .milliseconds(1), count: 100, bytes: 1 << 20)) { _ in } == 0)
+            try consumer.setPaused([])
+        }
+        #expect(offsets == Array(0..<Int64(offsets.count)))
+        try consumer.seek(topic: 0, partition: 0, to: 1990)
+        var after: [Int64] = []
+        while after.last != 1999, ContinuousClock.now < end {
+            _ = consumer.poll(small) { after.append($0.offset) }
+        }
+        #expect(after == Array(1990..<2000))
+        _ = consumer.close(within: .seconds(10))
+    }
+
+    /// Goal: a revoked partition stays ours, and polling goes on, until we give it back.
+    @Test(arguments: BrokerKinds.all)
+    func aRevocationWaitsForItsAnswer(kind: EmbeddedBroker.Kind) throws {
+        let broker = try BrokerKinds.broker(kind)
+        let topic = BrokerKinds.uniqueName("revoke")
+        let group = BrokerKinds.uniqueName("group")
+        try broker.createTopic(topic, partitions: 2)
+        var first = try consumer(broker, group, [topic])
+        try join(&first, 2)
+        var second = try consumer(broker, group, [topic])
+        var revoked: [TopicPartition] = []
+        let end = ContinuousClock.now.advanced(by: .seconds(40))
+        while revoked.isEmpty, ContinuousClock.now < end {
+            _ = first.poll(bound) { _ in }
+            _ = second.poll(bound) { _ in }
+            for event in first.takeEvents() { if case .revoked(let sources) = event { revoked = sources } }
+            for event in second.takeEvents() { if case .assigned(let sources) = event { try second.assign(sources.map { PartitionOffset($0, 0) }) } }
+        }
+        try #require(revoked.count == 1)
+        #expect(second.assigned.isEmpty)
+        // Still ours: records come, and a commit is taken.
+        try broker.produce([OutgoingRecord(topic: topic, partition: revoked[0].partition, value: [1])])
+        var lent = 0
+        while lent == 0, ContinuousClock.now < end { lent += first.poll(bound) { _ in } }
+        #expect(lent == 1)
+        try first.commit([PartitionOffset(revoked[0], 1)], within: .seconds(10))
+        try first.unassign(revoked)
+        while second.assigned.isEmpty, ContinuousClock.now < end {
+            _ = first.poll(bound) { _ in }
+            _ = second.poll(bound) { _ in }
+            for event in first.takeEvents() { if case .assigned(let sources) = event { try first.assign(sources.map { PartitionOffset($0, 0) }) } }
+            for event in second.takeEvents() { if case .assigned(let sources) = event { try second.assign(sources.map { PartitionOffset($0, 0) }) } }
+        }
+        #expect(second.assigned == Set(revoked))
+        #expect(first.assigned.count == 1)
+        #expect(second.close(within: .seconds(10)) == true)
+        #expect(first.close(within: .seconds(10)) == true)
+    }
+
+    @Test func closingBeforeTheFirstAssignmentEnds() throws {
+        let broker = try BrokerKinds.broker(.mock)
+        for _ in 0..<5 {
+            var consumer = try consumer(broker, BrokerKinds.uniqueName("group"), ["nothing-here"])
+            _ = consumer.poll(PollBound(wait: .milliseconds(1), count: 1, bytes: 1)) { _ in }
+            #expect(consumer.close(within: .seconds(10)) == true)
+        }
+    }
+
+    @Test func brokersThatAreAwayAreTold() throws {
+        var consumer = try Consumer(
+            ClientSettings(["bootstrap.servers": "127.0.0.1:1", "group.id": "g", "reconnect.backoff.ms": "10"]))
+        try consumer.subscribe(["t"])
+        var codes: Set<KafkaError.Code> = []
+        let end = ContinuousClock.now.advanced(by: .seconds(30))
+        while !codes.contains(.allBrokersDown), ContinuousClock.now < end {
+            _ = consumer.poll(PollBound(wait: .milliseconds(20), count: 10, bytes: 10)) { _ in }
+            for event in consumer.takeEvents() { if case .clientFailed(let error) = event { codes.insert(error.code) } }
+        }
+        #expect(codes.contains(.allBrokersDown))
+    }
+
+    @Test func refusedSettingsAreNamedWithoutTheirValues() throws {
+        let problem = try #require(ClientSettings.problem(with: "sasl.passwordd", "hunter2"))
+        #expect(problem.code == .invalidArgument)
+        #expect(problem.description.contains("sasl.passwordd"))
+        let refused = try #require(ClientSettings.problem(with: "security.protocol", "hunter2"))
+        #expect(!refused.description.contains("hunter2"))
+        #expect(ClientSettings.problem(with: "client.id", "x") == nil)
+    }
+}
