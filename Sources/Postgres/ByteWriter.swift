@@ -5,8 +5,9 @@ internal import Glibc
 /// The array is kept longer than what was written (`end`), so that a write is one check and one store; `append` of the
 /// standard library cost two to three times as much for the four-byte lengths that COPY and arrays are full of.
 struct ByteWriter: Sendable {
-    /// Written bytes up to `end`, room beyond. Never empty, so that a value of no bytes has an address too (a null address
-    /// means NULL to libpq).
+    /// Written bytes up to `end`, room beyond.
+    ///
+    /// Never empty, so that a value of no bytes has an address too (a null address means NULL to libpq).
     private(set) var bytes: [UInt8]
     private(set) var end = 0
     /// Whether a text with a NUL byte was written.
@@ -57,7 +58,9 @@ struct ByteWriter: Sendable {
         }
     }
 
-    /// A length in four bytes, then the bytes. `isText` looks for NUL.
+    /// A length in four bytes, then the bytes.
+    ///
+    /// `isText` looks for NUL.
     @inline(__always) mutating func sized(_ source: UnsafeRawBufferPointer, isText: Bool) {
         // A value of 2 GiB cannot be told to PostgreSQL at all; nothing here comes near it.
         precondition(source.count <= Int(Int32.max))

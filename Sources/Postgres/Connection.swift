@@ -58,14 +58,18 @@ internal import CLibpq
         }
     }
 
-    /// Ends the session, if it still is open. An open transaction is rolled back by the server.
+    /// Ends the session, if it still is open.
+    ///
+    /// An open transaction is rolled back by the server.
     public mutating func close() {
         unsafe PQfinish(handle)
         unsafe handle = nil
         prepared.removeAll()
     }
 
-    /// Ends the session and begins a new one. Statements are prepared anew at their next use.
+    /// Ends the session and begins a new one.
+    ///
+    /// Statements are prepared anew at their next use.
     public mutating func reconnect() throws(PostgresError) {
         close()
         unsafe handle = try unsafe Session.open(settings)
@@ -141,8 +145,7 @@ internal import CLibpq
 
     /// Copies the rows of `buffer` in and empties it, keeping its memory.
     ///
-    /// - Parameter sql: `COPY table (columns) FROM STDIN (FORMAT binary)`.
-    /// - Returns: how many rows the server took.
+    /// `sql` is `COPY table (columns) FROM STDIN (FORMAT binary)`. Gives how many rows the server took.
     @discardableResult
     public mutating func copyIn(_ sql: String, _ buffer: inout CopyBuffer) throws(PostgresError) -> Int {
         guard !buffer.containsNUL else {
@@ -155,15 +158,16 @@ internal import CLibpq
 
     /// Copies rows in from what `CopyBuffer.finish` gave.
     ///
-    /// After an error the connection is usable: the transaction has failed.
-    /// - Parameter sql: `COPY table (columns) FROM STDIN (FORMAT binary)`.
-    /// - Returns: how many rows the server took.
+    /// `sql` is `COPY table (columns) FROM STDIN (FORMAT binary)`. Gives how many rows the server took. After an error the
+    /// connection is usable: the transaction has failed.
     @discardableResult
     public mutating func copyIn(_ sql: String, _ data: borrowing [UInt8]) throws(PostgresError) -> Int {
         try copyIn(sql, copy data, count: data.count)
     }
 
-    /// What is handed to libpq at once. It copies what it is given, so this bounds its buffer.
+    /// What is handed to libpq at once.
+    ///
+    /// It copies what it is given, so this bounds its buffer.
     private static let copyChunkBytes = 262_144
 
     private mutating func copyIn(_ sql: String, _ data: [UInt8], count: Int) throws(PostgresError) -> Int {

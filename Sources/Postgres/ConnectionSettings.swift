@@ -11,11 +11,13 @@ public struct ConnectionSettings: Sendable, CustomStringConvertible, CustomDebug
     public var applicationName = "sluice"
     /// The schemas that unqualified names are looked up in, as in `SET search_path`; nil leaves the server's.
     public var searchPath: String?
-    /// How long connecting, logging in and setting up the session may take altogether. Resolving a host name is
-    /// bounded by the resolver only.
+    /// How long connecting, logging in and setting up the session may take altogether.
+    ///
+    /// Resolving a host name is bounded by the resolver only.
     public var connectDeadline: Duration = .seconds(10)
-    /// How long one call may wait for the server; then the connection is closed. Beyond `statementTimeout`, so that a
-    /// server that is alive gets to answer for itself first.
+    /// How long one call may wait for the server; then the connection is closed.
+    ///
+    /// Beyond `statementTimeout`, so that a server that is alive gets to answer for itself first.
     public var statementDeadline: Duration = .seconds(40)
     /// `statement_timeout`; zero is none.
     public var statementTimeout: Duration = .seconds(30)

@@ -43,7 +43,9 @@ internal import Glibc
         }
     }
 
-    /// The next result of the statement, or nil when it has no more. The caller owns it.
+    /// The next result of the statement, or nil when it has no more.
+    ///
+    /// The caller owns it.
     func nextResult() throws(PostgresError) -> OpaquePointer? {
         while unsafe PQisBusy(handle) == 1 {
             _ = unsafe try Self.wait(handle, for: Int16(POLLIN), until: deadline)
@@ -86,7 +88,9 @@ internal import Glibc
         return unsafe Rows(owning: result)
     }
 
-    /// Waits for the socket. The set of events that came is not empty.
+    /// Waits for the socket.
+    ///
+    /// The set of events that came is not empty.
     static func wait(
         _ handle: OpaquePointer, for events: Int16, until deadline: ContinuousClock.Instant
     ) throws(PostgresError) -> Int16 {

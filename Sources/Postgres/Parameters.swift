@@ -64,7 +64,9 @@ public struct Parameters: Sendable {
         add(.double, since: start)
     }
 
-    /// A `text`. One with a NUL makes the execution fail before it is sent.
+    /// A `text`.
+    ///
+    /// One with a NUL makes the execution fail before it is sent.
     public mutating func text(_ value: String) {
         let start = writer.end
         var value = value
@@ -80,7 +82,9 @@ public struct Parameters: Sendable {
         text(value)
     }
 
-    /// A `text` given as UTF-8, which the server checks (22021). One with a NUL makes the execution fail before it is sent.
+    /// A `text` given as UTF-8, which the server checks (22021).
+    ///
+    /// One with a NUL makes the execution fail before it is sent.
     public mutating func text(bytes: some Collection<UInt8>) {
         let start = writer.end
         write(bytes, isText: true)

@@ -33,7 +33,9 @@ public struct PostgresError: Error, Hashable, Sendable, CustomStringConvertible 
     public let code: Code
     /// The server's code; absent when the server did not speak.
     public let sqlState: SQLState?
-    /// What failed and, where it helps, what to do. Safe to log.
+    /// What failed and, where it helps, what to do.
+    ///
+    /// Safe to log.
     public let message: String
     /// The constraint (also a unique index) that was violated.
     public let constraint: String?

@@ -97,7 +97,9 @@ public struct SQLStateClass: RawRepresentable, Hashable, Sendable, CustomStringC
     public static func ~= (pattern: SQLStateClass, value: SQLState?) -> Bool { value?.errorClass == pattern }
 }
 
-/// What a caller does about an error. The caller bounds the attempts.
+/// What a caller does about an error.
+///
+/// The caller bounds the attempts.
 public enum RetryClass: String, Hashable, Sendable {
     /// Roll back and redo the same transaction on this connection.
     case retry

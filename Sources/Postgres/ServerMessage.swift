@@ -4,7 +4,9 @@ internal import CLibpq
 // the connection is touched again, because they live no longer than that.
 
 extension PostgresError {
-    /// Reads the error out of a failed result. The caller keeps and clears the result.
+    /// Reads the error out of a failed result.
+    ///
+    /// The caller keeps and clears the result.
     static func reading(result: OpaquePointer, of handle: OpaquePointer) -> PostgresError {
         let lost = unsafe PQstatus(handle) == CONNECTION_BAD
         guard let state = unsafe field(result, "C") else {

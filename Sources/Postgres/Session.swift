@@ -3,7 +3,9 @@ internal import Glibc
 
 /// Opening and closing of a session; what is between is `Connection`.
 enum Session {
-    /// Connects, logs in and sets the session up before the connect deadline. The caller owns the handle.
+    /// Connects, logs in and sets the session up before the connect deadline.
+    ///
+    /// The caller owns the handle.
     static func open(_ settings: ConnectionSettings) throws(PostgresError) -> OpaquePointer {
         let deadline = ContinuousClock.now.advanced(by: settings.connectDeadline)
         let text = try ConnectionAddress.connectionString(settings)

@@ -4,7 +4,9 @@
 public struct Statement: Sendable {
     /// Unique among the statements of a connection.
     public let name: String
-    /// The text, with `$1`, `$2`, ... for the parameters.
+    /// The text, with `$1`, `$2`, ...
+    ///
+    /// for the parameters.
     public let sql: String
 
     /// A statement; one name belongs to one text.
