@@ -1,0 +1,52 @@
+import OrderEvents
+
+extension Lifecycle {
+    /// The table as text: one row a state, one column a word.
+    public func text() -> String {
+        let header = ["from \\ word"] + Self.words.map(\.name)
+        let rows = Self.places.map { from in
+            [from?.name ?? "(not begun)"] + Self.words.map { rule(from: from, word: $0).disposition.name }
+        }
+        let widths = header.indices.map { column in ([header] + rows).map { $0[column].count }.max() ?? 0 }
+        func line(_ cells: [String]) -> String {
+            let padded = zip(cells, widths).map { cell, width in
+                cell + String(repeating: " ", count: width - cell.count)
+            }
+            var text = padded.joined(separator: "  ")
+            while text.last == " " { text.removeLast() }
+            return text
+        }
+        var lines = [line(header)] + rows.map(line) + ["", "exceptions:"]
+        for from in Self.places {
+            for word in Self.words {
+                let rule = rule(from: from, word: word)
+                guard let code = rule.code, code != .illegalTransition else { continue }
+                lines.append("  \(from?.name ?? "(not begun)") -> \(word.name): \(rule.disposition.name), \(code.rawValue)")
+            }
+        }
+        lines.append("  every reject: \(ExceptionCode.illegalTransition.rawValue)")
+        return lines.joined(separator: "\n")
+    }
+
+    /// The table as Graphviz: allow solid, flag dashed, park dotted; what is rejected or behind has no edge.
+    public func graphviz() -> String {
+        var lines = ["digraph lifecycle {", "  rankdir=LR;", "  node [shape=box, style=rounded];"]
+        for from in Self.places {
+            let name = from?.name ?? "not_begun"
+            lines.append("  \(name);")
+            for word in Self.words {
+                let rule = rule(from: from, word: word)
+                let style: String
+                switch rule.disposition {
+                case .allow: style = "solid"
+                case .flag: style = "dashed"
+                case .park: style = "dotted"
+                case .reject, .behind: continue
+                }
+                let label = rule.code.map { ", label=\"\($0.rawValue)\"" } ?? ""
+                lines.append("  \(name) -> \(word.name) [style=\(style)\(label)];")
+            }
+        }
+        return (lines + ["}"]).joined(separator: "\n")
+    }
+}

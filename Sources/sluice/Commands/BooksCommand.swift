@@ -1,0 +1,81 @@
+import Configuration
+import OrderEvents
+import Postgres
+import Store
+
+/// `sluice books`: what was counted at the poll against the rows stored.
+enum BooksCommand {
+    static let specification = Arguments.Specification(
+        synopsis: "sluice books --config PATH [--json]",
+        help: """
+            Compares, below each partition's committable watermark, the records that were counted at the poll with the rows
+            stored for each outcome, per partition and per legal entity. Exits 1 when they do not balance.
+            """,
+        options: ["config"], flags: ["json"])
+
+    static func run(_ words: [String]) throws(CommandFailure) -> Int32 {
+        guard let arguments = try Arguments(words, specification) else { return 0 }
+        let configuration = try ConfigurationSource.load(arguments)
+        let lines = try read(configuration.stores)
+        let balances = lines.allSatisfy { $0.imbalance == 0 }
+        if arguments.has("json") {
+            Output.line(JSONText.render(["balanced": balances, "lines": lines.map(render)] as [String: Any]))
+        } else {
+            Output.line(table(lines))
+            Output.line("\nbooks: \(verdict(lines))")
+        }
+        return balances ? 0 : CommandFailure.ExitCode.failed.rawValue
+    }
+
+    /// `balanced`, or by how much they are out.
+    static func verdict(_ lines: [BookLine]) -> String {
+        let off = lines.filter { $0.imbalance != 0 }
+        guard !off.isEmpty else { return "balanced" }
+        let records = off.reduce(0) { $0 + $1.imbalance.magnitude }
+        return "NOT balanced: \(records) records in \(off.count) places"
+    }
+
+    /// The books of all stores.
+    static func read(_ stores: [StoreSettings]) throws(CommandFailure) -> [BookLine] {
+        var lines: [BookLine] = []
+        for store in stores {
+            var connection = try StoreAccess.connect(store)
+            do throws(PostgresError) {
+                lines += try Books.read(&connection)
+            } catch {
+                throw CommandFailure(code: .unavailable, message: "store \(store.name): \(error.message)")
+            }
+        }
+        return lines
+    }
+
+    private static func render(_ line: BookLine) -> [String: Any] {
+        var object: [String: Any] = [
+            "topic": line.topic, "partition": Int(line.partition), "legal_entity": line.legalEntity,
+            "taken": Int(line.taken), "imbalance": Int(line.imbalance),
+        ]
+        for outcome in Outcome.allCases { object[outcome.name] = Int(line.rows[outcome] ?? 0) }
+        return object
+    }
+
+    private static func table(_ lines: [BookLine]) -> String {
+        func cells(_ name: [String], _ taken: Int64, _ rows: [Outcome: Int64], _ imbalance: Int64) -> [String] {
+            name + [String(taken)] + Outcome.allCases.map { String(rows[$0] ?? 0) } + [String(imbalance)]
+        }
+        let outcomes = Outcome.allCases.map(\.name)
+        let places = Output.table(
+            ["topic", "partition", "legal entity", "taken"] + outcomes + ["imbalance"],
+            lines.map { cells([$0.topic, String($0.partition), $0.legalEntity], $0.taken, $0.rows, $0.imbalance) })
+        var entities: [String: (taken: Int64, rows: [Outcome: Int64])] = [:]
+        for line in lines {
+            entities[line.legalEntity, default: (0, [:])].taken += line.taken
+            for (outcome, count) in line.rows { entities[line.legalEntity]?.rows[outcome, default: 0] += count }
+        }
+        let sums = Output.table(
+            ["legal entity", "taken"] + outcomes + ["imbalance"],
+            entities.sorted { $0.key < $1.key }.map { name, sum in
+                cells([name], sum.taken, sum.rows, sum.taken - sum.rows.values.reduce(0, +))
+            })
+        return places + "\n\n" + sums
+    }
+}

@@ -1,0 +1,10 @@
+/// placeholder until wired
+enum OrderCommand {
+    static func run(_ words: [String]) throws(CommandFailure) -> Int32 { throw CommandFailure(code: .usage, message: "x") }
+}
+enum DevCommand {
+    static func run(_ words: [String]) throws(CommandFailure) -> Int32 { throw CommandFailure(code: .usage, message: "x") }
+}
+enum DemoCommand {
+    static func run(_ words: [String]) throws(CommandFailure) -> Int32 { throw CommandFailure(code: .usage, message: "x") }
+}

@@ -1,0 +1,220 @@
+import Configuration
+import Delivery
+import Foundation
+import HTTPServer
+import Ingest
+import Metrics
+import OrderEvents
+import Partitioner
+import Postgres
+import Store
+import Synchronization
+import Workers
+
+// The whole of Sluice put together. A stranger starts here: the parts are made in the sequence in which an event meets
+// them, started from the back to the front, and stopped from the front to the back.
+
+/// The running pipeline.
+final class Pipeline: Sendable {
+    let wiring: Wiring
+    let registry: Registry
+    private let log: Log
+    private let sources = SourcePartitions()
+    private let ledger = SharedLedger()
+    private let queues: [LaneQueues]
+    private let workers: [WorkerService]
+    private let deliveries: [DeliveryService]
+    private let deadLetters: [DeadLetterLoop]
+    private let ingest: IngestService
+    private let health: Health
+    let server: HTTPServer
+
+    init(_ configuration: Configuration, log: Log) throws(CommandFailure) {
+        let wiring = try Wiring(configuration)
+        let registry = Registry()
+        self.wiring = wiring
+        self.registry = registry
+        self.log = log
+        log.show(in: registry)
+        registry.gauge("sluice_build_info", help: "The running program.", labels: ["version"]).with(Version.text).set(1)
+
+        // Lanes of each store.
+        let budgets = configuration.budgets
+        let bounds = LaneBounds(
+            processBytes: budgets.process / max(1, configuration.stores.count), laneBytes: budgets.lane,
+            linger: configuration.linger.wholeMicroseconds)
+        queues = configuration.stores.map { _ in LaneQueues(lanes: wiring.laneMap.lanes, bounds: bounds) }
+
+        // Workers.
+        let sources = sources
+        let ledger = ledger
+        let workersMetrics = WorkersMetrics(registry)
+        let apply = wiring.applySettings()
+        let deliveryMetrics = DeliveryMetrics(registry, latencyBuckets: WorkersMetrics.latencyBuckets)
+        var workers: [WorkerService] = []
+        var deliveries: [DeliveryService] = []
+        var deadLetters: [DeadLetterLoop] = []
+        for (index, store) in configuration.stores.enumerated() {
+            workers.append(
+                WorkerService(
+                    store: store.name, connection: wiring.connections[index],
+                    sizes: WorkerService.Sizes(workers: store.workers), settings: apply, queues: queues[index],
+                    metrics: workersMetrics, log: log,
+                    sourceName: { partition in
+                        sources[partition].map { SourceName(topic: $0.topic, partition: $0.partition) }
+                    },
+                    completed: { ledger.completed($0) }))
+            deliveries.append(
+                DeliveryService(
+                    store: store.name, connection: wiring.connections[index],
+                    destinations: try wiring.destinations(ofStore: store.name), metrics: deliveryMetrics, log: log))
+            deadLetters.append(
+                DeadLetterLoop(
+                    store: store.name, connection: wiring.connections[index], brokers: configuration.kafka.brokers,
+                    topic: configuration.kafka.deadLetterTopic, options: try wiring.options(for: .producer), log: log))
+        }
+        self.workers = workers
+        self.deliveries = deliveries
+        self.deadLetters = deadLetters
+
+        // Ingest.
+        let entities = wiring.laneMap.entities.map { (name: $0.name, store: $0.store) }
+        let instance = configuration.kafka.instanceID ?? "\(ProcessInfo.processInfo.hostName):\(getpid())"
+        ingest = IngestService(
+            settings: try wiring.ingestSettings(), decoder: RecordRouter(wiring),
+            sink: LaneRouter(queues: queues, lanes: wiring.laneMap.lanes), ledger: ledger, sources: sources,
+            store: StoreLedger(
+                settings: wiring.connections, sources: sources, entities: entities, instance: instance),
+            metrics: IngestMetrics(registry, group: configuration.kafka.group), log: log)
+
+        // HTTP.
+        let gauges = LaneGauges(registry, lanes: wiring.laneMap.lanes)
+        let queues = queues
+        registry.onScrape { gauges.refresh(queues) }
+        let health = Health(stores: configuration.stores.map(\.name), workers: workers, ingest: ingest)
+        self.health = health
+        do throws(HTTPServerError) {
+            server = try HTTPServer(host: configuration.http.host, port: configuration.http.port) { request in
+                Endpoints.answer(request, registry: registry, health: health)
+            }
+        } catch {
+            throw CommandFailure(code: .unavailable, message: error.description)
+        }
+    }
+
+    /// Starts everything. Waits for the stores, because nothing can be kept without them; returns false when
+    /// `isStopping` says so meanwhile.
+    func start(isStopping: @Sendable () -> Bool) throws(CommandFailure) -> Bool {
+        server.start()
+        log.info("http.listening", [("address", .text("\(wiring.configuration.http.host):\(server.port)"))])
+        for (index, store) in wiring.configuration.stores.enumerated() {
+            guard try prepare(store, wiring.connections[index], isStopping) else { return false }
+        }
+        health.areStoresPrepared.store(true, ordering: .relaxed)
+        for worker in workers { worker.start() }
+        for delivery in deliveries { delivery.start() }
+        for loop in deadLetters { loop.start() }
+        do throws(IngestError) {
+            try ingest.start()
+        } catch {
+            throw CommandFailure(code: .configuration, message: error.description)
+        }
+        log.info(
+            "pipeline.started",
+            [("legal_entities", .integer(wiring.configuration.entities.count)),
+                ("channels", .integer(wiring.configuration.channels.count)),
+                ("lanes", .integer(wiring.laneMap.lanes.count))])
+        return true
+    }
+
+    /// Migrates or verifies a store; waits while it is away.
+    private func prepare(
+        _ store: StoreSettings, _ settings: ConnectionSettings, _ isStopping: @Sendable () -> Bool
+    ) throws(CommandFailure) -> Bool {
+        while !isStopping() {
+            do throws(StoreError) {
+                try bringUp(store, settings)
+                return true
+            } catch {
+                guard let cause = error.underlying, cause.retryClass == .retry || cause.retryClass == .reconnectAndRetry
+                else {
+                    throw CommandFailure(code: .configuration, message: "store \(store.name): \(error.description)")
+                }
+                log.warning(
+                    "store.unreachable",
+                    [
+                        ("store", .text(store.name)), ("reason", .text(error.description)),
+                        ("remedy", "waits and tries again"),
+                    ])
+                Thread.sleep(forTimeInterval: 0.5)
+            }
+        }
+        return false
+    }
+
+    private func bringUp(_ store: StoreSettings, _ settings: ConnectionSettings) throws(StoreError) {
+        var connection: Connection
+        do throws(PostgresError) {
+            connection = try Connection(settings)
+        } catch { throw StoreError("no connection", underlying: error) }
+        guard store.migrate else { return try Migrations.verify(&connection) }
+        for name in try Migrations.apply(to: &connection) {
+            log.info("store.migrated", [("store", .text(store.name)), ("migration", .text(name))])
+        }
+    }
+
+    /// Stops from the front to the back. Returns whether everything polled was done.
+    func stop() -> Bool {
+        log.info("pipeline.stopping")
+        let timeout = wiring.configuration.shutdownTimeout
+        let isDrained = ingest.stop()
+        for worker in workers { worker.stop() }
+        for delivery in deliveries { delivery.stop(within: timeout * 0.2) }
+        for loop in deadLetters { loop.stop(within: timeout * 0.1) }
+        server.stop()
+        log.info("pipeline.stopped", [("drained", .flag(isDrained))])
+        log.flush()
+        return isDrained
+    }
+
+    /// Whether nothing polled is open any more.
+    var isIdle: Bool { ledger.openRecords == 0 && queues.allSatisfy { $0.isEmpty } }
+}
+
+/// Gauges of lanes, refreshed at each scrape.
+private struct LaneGauges: Sendable {
+    private let events: GaugeFamily
+    private let bytes: GaugeFamily
+    private let oldest: GaugeFamily
+    private let lanes: [Lane]
+
+    init(_ registry: Registry, lanes: [Lane]) {
+        events = registry.gauge(
+            "sluice_lane_queue_events", help: "Events that wait in a lane.", labels: ["legal_entity", "warehouse"])
+        bytes = registry.gauge(
+            "sluice_lane_queue_bytes", help: "Memory of the events that wait in a lane.",
+            labels: ["legal_entity", "warehouse"])
+        oldest = registry.gauge(
+            "sluice_lane_oldest_seconds", help: "Time since the oldest waiting event of a lane was polled.",
+            labels: ["legal_entity", "warehouse"])
+        self.lanes = lanes
+        for lane in lanes {
+            events.with(lane.legalEntity, lane.warehouse).set(0)
+            bytes.with(lane.legalEntity, lane.warehouse).set(0)
+            oldest.with(lane.legalEntity, lane.warehouse).set(0)
+        }
+    }
+
+    func refresh(_ queues: [LaneQueues]) {
+        let now = Date().timeIntervalSince1970
+        var filled: [Int: LaneSchedule.Depth] = [:]
+        for queue in queues { for (lane, depth) in queue.depths().lanes { filled[lane] = depth } }
+        for (index, lane) in lanes.enumerated() {
+            let depth = filled[index]
+            events.with(lane.legalEntity, lane.warehouse).set(Double(depth?.events ?? 0))
+            bytes.with(lane.legalEntity, lane.warehouse).set(Double(depth?.bytes ?? 0))
+            let age = depth?.oldest.map { max(0, now - Double($0.microseconds) / 1_000_000) } ?? 0
+            oldest.with(lane.legalEntity, lane.warehouse).set(age)
+        }
+    }
+}

@@ -1,0 +1,216 @@
+import Configuration
+import Delivery
+import Ingest
+import Metrics
+import OrderEvents
+import Orders
+import Partitioner
+import Postgres
+import Store
+import Workers
+
+// From the configuration to what each stage needs. Stages do not know the configuration, nor each other.
+
+/// Where and why a command ends, with its exit code by sysexits(3).
+struct CommandFailure: Error {
+    enum ExitCode: Int32 {
+        case failed = 1
+        case usage = 64
+        case unavailable = 69
+        case software = 70
+        case temporary = 75
+        case configuration = 78
+    }
+
+    var code: ExitCode
+    var message: String
+}
+
+/// A configuration with its secrets and its parts put together.
+struct Wiring {
+    let configuration: Configuration
+    let laneMap: LaneMap
+    /// Index in `configuration.stores` -> session settings.
+    let connections: [ConnectionSettings]
+    let formats: [ChannelFormat]
+
+    /// Resolves what the configuration refers to.
+    init(_ configuration: Configuration) throws(CommandFailure) {
+        self.configuration = configuration
+        let channelIndex = Dictionary(
+            uniqueKeysWithValues: configuration.channels.enumerated().map { ($1.name, Int32($0)) })
+        let storeIndex = Dictionary(uniqueKeysWithValues: configuration.stores.enumerated().map { ($1.name, $0) })
+        laneMap = LaneMap(
+            entities: configuration.entities.map { entity in
+                let channels: Set<Int32>? =
+                    switch entity.channels {
+                    case .any: nil
+                    case .listed(let names): Set(names.compactMap { channelIndex[$0] })
+                    }
+                return EntityRoute(
+                    name: entity.name, weight: entity.weight, store: storeIndex[entity.store] ?? 0,
+                    warehouses: entity.warehouses.map { ($0.code, $0.aliases) }, channels: channels)
+            })
+        var formats: [ChannelFormat] = []
+        for (index, channel) in configuration.channels.enumerated() {
+            formats.append(try Self.format(channel, index: Int32(index)))
+        }
+        self.formats = formats
+        var connections: [ConnectionSettings] = []
+        for store in configuration.stores { connections.append(try Self.connection(store)) }
+        self.connections = connections
+    }
+
+    /// The session settings of a store.
+    static func connection(_ store: StoreSettings) throws(CommandFailure) -> ConnectionSettings {
+        do {
+            var settings = try ConnectionSettings(store.url.resolve())
+            settings.applicationName = "sluice"
+            settings.searchPath = Migrations.schema
+            return settings
+        } catch {
+            throw CommandFailure(code: .configuration, message: "store \(store.name): \(error)")
+        }
+    }
+
+    private static func format(_ channel: ChannelSettings, index: Int32) throws(CommandFailure) -> ChannelFormat {
+        guard let fields = channel.mapping else {
+            return ChannelFormat(name: channel.name, index: index, kind: .canonical, issuer: channel.issuer)
+        }
+        do {
+            var mapping = try Mapping(
+                eventID: JSONPointer(fields.eventID), orderRef: JSONPointer(fields.orderRef),
+                legalEntity: .pointer(JSONPointer(fields.legalEntity)), status: JSONPointer(fields.status),
+                occurredAt: JSONPointer(fields.occurredAt),
+                statuses: Dictionary(uniqueKeysWithValues: fields.statuses.map { ($0.word, $0.status) }),
+                milestones: Dictionary(uniqueKeysWithValues: fields.milestones.map { ($0.word, $0.milestone) }))
+            mapping.warehouse = try fields.warehouse.map { .pointer(try JSONPointer($0)) }
+            mapping.sequence = try fields.sequence.map { try JSONPointer($0) }
+            mapping.currency = try fields.currency.map { try JSONPointer($0) }
+            mapping.total = try fields.total.map { try JSONPointer($0) }
+            mapping.customerRef = try fields.customerRef.map { try JSONPointer($0) }
+            mapping.customerName = try fields.customerName.map { try JSONPointer($0) }
+            if let told = fields.lines {
+                var lines = Mapping.Lines(at: try JSONPointer(told.at))
+                lines.line = try told.line.map { try JSONPointer($0) }
+                lines.sku = try JSONPointer(told.sku)
+                lines.quantity = try JSONPointer(told.quantity)
+                lines.unitPrice = try told.unitPrice.map { try JSONPointer($0) }
+                lines.tax = try told.tax.map { try JSONPointer($0) }
+                mapping.lines = lines
+            }
+            return ChannelFormat(name: channel.name, index: index, kind: .mapped(mapping), issuer: channel.issuer)
+        } catch {
+            throw CommandFailure(code: .configuration, message: "channel \(channel.name): \(error)")
+        }
+    }
+
+    /// What workers need.
+    func applySettings() -> ApplySettings {
+        let decoders = formats.map { EventDecoder($0) }
+        let names = configuration.channels.map(\.name)
+        let indexes = Dictionary(uniqueKeysWithValues: names.enumerated().map { ($1, $0) })
+        let laneMap = laneMap
+        return ApplySettings(
+            lanes: laneMap.lanes,
+            channels: configuration.channels.map { ChannelRules(name: $0.name, sequenceFrom: $0.sequenceFrom) },
+            entities: configuration.entities.map {
+                EntityRules(
+                    name: $0.name, parkTimeout: $0.parkTimeout.wholeMicroseconds, delivers: $0.odoo != nil)
+            },
+            keyRetention: configuration.retention.keys.wholeMicroseconds,
+            decodeParked: { channel, payload, source in
+                guard let index = indexes[channel] else { return nil }
+                let taken = decoders[index].decode(value: payload, key: nil, source: source)
+                guard case .event(let event) = laneMap.route(taken, channelName: channel) else { return nil }
+                return event
+            })
+    }
+
+    /// Destinations of the legal entities of a store.
+    func destinations(ofStore store: String) throws(CommandFailure) -> [Delivery.DestinationSettings] {
+        var destinations: [Delivery.DestinationSettings] = []
+        for entity in configuration.entities where entity.store == store {
+            guard let odoo = entity.odoo else { continue }
+            let key: String
+            do {
+                key = try odoo.key.resolve()
+            } catch {
+                throw CommandFailure(code: .configuration, message: "legal entity \(entity.name): \(error)")
+            }
+            destinations.append(
+                Delivery.DestinationSettings(
+                    legalEntity: entity.name, url: odoo.url, database: odoo.database, company: odoo.company, key: key,
+                    requestsPerSecond: odoo.requestsPerSecond, maximumConcurrency: odoo.maxConcurrency,
+                    createAt: CreateAt(rawValue: odoo.createAt.name) ?? .received,
+                    warehouses: Dictionary(uniqueKeysWithValues: entity.warehouses.map { ($0.code, $0.odoo) })))
+        }
+        return destinations
+    }
+
+    /// How Ingest reads.
+    func ingestSettings() throws(CommandFailure) -> IngestSettings {
+        let kafka = configuration.kafka
+        var settings = IngestSettings(
+            brokers: kafka.brokers, group: kafka.group, topics: configuration.channels.flatMap(\.topics),
+            instanceID: kafka.instanceID, options: try options(for: .consumer))
+        // What is left of the time to stop is for what comes after ingest.
+        settings.drainDeadline = configuration.shutdownTimeout * 0.6
+        settings.closeBound = min(.seconds(3), configuration.shutdownTimeout * 0.2)
+        return settings
+    }
+
+    /// librdkafka's settings for consumers or producers, secrets resolved.
+    func options(for scope: KafkaOption.Scope) throws(CommandFailure) -> [(name: String, value: String)] {
+        var options: [(name: String, value: String)] = []
+        for option in configuration.kafka.options where option.scope == .both || option.scope == scope {
+            do {
+                options.append((option.name, try option.value.resolve()))
+            } catch {
+                throw CommandFailure(code: .configuration, message: "kafka.options.\(option.name): \(error)")
+            }
+        }
+        return options
+    }
+}
+
+extension Duration {
+    /// Whole microseconds.
+    var wholeMicroseconds: Int64 {
+        let (seconds, attoseconds) = components
+        return seconds * 1_000_000 + attoseconds / 1_000_000_000_000
+    }
+}
+
+/// Decodes by the topic's channel, and routes.
+struct RecordRouter: RecordDecoding {
+    private let decoders: [EventDecoder]
+    private let channels: [String]
+    private let laneMap: LaneMap
+
+    /// `topics` of IngestSettings in the same sequence: topic -> channel.
+    init(_ wiring: Wiring) {
+        var decoders: [EventDecoder] = []
+        var channels: [String] = []
+        for (channel, format) in zip(wiring.configuration.channels, wiring.formats) {
+            for _ in channel.topics {
+                decoders.append(EventDecoder(format))
+                channels.append(channel.name)
+            }
+        }
+        self.decoders = decoders
+        self.channels = channels
+        self.laneMap = wiring.laneMap
+    }
+
+    func decode(
+        topic: Int32, value: [UInt8]?, key: () -> [UInt8]?, headers: () -> [PolledHeader], source: SourcePosition
+    ) -> Taken {
+        let channel = channels[Int(topic)]
+        let taken = laneMap.route(
+            decoders[Int(topic)].decode(value: value, key: nil, source: source), channelName: channel)
+        guard case .deadLetter(var letter) = taken else { return taken }
+        letter.key = key().map { Array($0.prefix(DeadLetter.maximumKeptBytes)) }
+        return .deadLetter(letter)
+    }
+}
