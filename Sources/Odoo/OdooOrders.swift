@@ -14,6 +14,13 @@ public struct MissingReference: Error, Equatable, Sendable {
     public var codes: [String]
     /// Whether Odoo has it several times.
     public var ambiguous: Bool
+
+    /// A missing reference; see the properties.
+    public init(kind: Kind, codes: [String], ambiguous: Bool) {
+        self.kind = kind
+        self.codes = codes
+        self.ambiguous = ambiguous
+    }
 }
 
 /// Why an operation on an order did not succeed.
