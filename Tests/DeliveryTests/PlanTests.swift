@@ -14,8 +14,9 @@ import Testing
             reached: reached.enumerated().map {
                 DeliveryOrder.Reached($0.element, at: Timestamp(microseconds: Int64($0.offset + 1)))
             },
-            lines: (0..<lines).map {
-                .init(line: "\($0 + 1)", sku: "SKU-1", quantity: "1", unitPrice: prices.map { p in p[$0] } ?? "2")
+            lines: (0..<lines).map { index in
+                .init(
+                    line: "\(index + 1)", sku: "SKU-1", quantity: "1", unitPrice: prices == nil ? "2" : prices?[index])
             },
             customerRef: customer, customerName: "N", warehouse: "BER1")
     }

@@ -36,7 +36,8 @@ import Testing
             var delivered = DeliveredState()
             if state == .cancelled {
                 // It was created before; its cancellation is what is visited.
-                delivered = await server.visit("R-\(point)", .allocated, reached, delivered, odoo).delivered
+                let sound = OdooOrders(api: server.api(), company: "ACME DE GmbH")
+                delivered = await server.visit("R-\(point)", .allocated, reached, delivered, sound).delivered
             }
             var visits = 0
             var end = DeliveryResult.End.refused
