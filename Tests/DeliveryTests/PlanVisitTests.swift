@@ -8,7 +8,9 @@ import Testing
 @testable import Delivery
 
 /// Goal: whichever call of a visit fails, and however, visits repeated until done leave exactly one order in the right
-/// state with each note once. Method: fail the n-th call, n growing until a visit needs no n-th call.
+/// state with each note once.
+///
+/// Method: fail the n-th call, n growing until a visit needs no n-th call.
 @Suite struct PlanVisitTests {
     /// How the n-th call fails.
     enum Failing: CaseIterable, Sendable {

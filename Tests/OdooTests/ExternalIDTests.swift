@@ -3,7 +3,9 @@ import Testing
 @testable import Odoo
 
 @Suite struct ExternalIDTests {
-    /// Goal: no two order keys share an external id. Method: random pairs over the characters that could collide.
+    /// Goal: no two order keys share an external id.
+    ///
+    /// Method: random pairs over the characters that could collide.
     @Test func differentKeysHaveDifferentIdentities() {
         let alphabet = Array("ab_-./ _l1%é2f")
         var random = SystemRandomNumberGenerator()

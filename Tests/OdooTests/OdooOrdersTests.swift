@@ -4,7 +4,9 @@ import Odoo
 import Synchronization
 import Testing
 
-/// Goal: what Sluice does in Odoo is done once, whatever is repeated, lost or raced. Against the stand-in over HTTP.
+/// Goal: what Sluice does in Odoo is done once, whatever is repeated, lost or raced.
+///
+/// Against the stand-in over HTTP.
 @Suite struct OdooOrdersTests {
     @Test func anOrderIsCreatedWithItsLinesAndFoundAgain() async throws {
         let odoo = try TestOdoo()
