@@ -1,4 +1,6 @@
-/// Keeps requests away from a destination that fails, and lets a single one try whether it is back. Pure.
+/// Keeps requests away from a destination that fails, and lets a single one try whether it is back.
+///
+/// Pure.
 ///
 /// - closed: everything goes; after `threshold` failures in a row -> open.
 /// - open: nothing goes until its time is over; the next request then -> half-open, as the probe.

@@ -49,9 +49,13 @@ public struct DeliveryOrder: Equatable, Sendable {
     public var reached: [Reached]
     /// Lines, in the order's sequence.
     public var lines: [Line]
-    /// The customer's stable identity; empty: none. Personal data.
+    /// The customer's stable identity; empty: none.
+    ///
+    /// Personal data.
     public var customerRef: String
-    /// The customer's name; empty: none. Personal data.
+    /// The customer's name; empty: none.
+    ///
+    /// Personal data.
     public var customerName: String
     /// Code of the warehouse in Odoo; nil: the company's default.
     public var warehouse: String?
@@ -85,7 +89,9 @@ public struct DeliveryOrder: Equatable, Sendable {
     func reachedAt(_ state: CanonicalState) -> Timestamp? { reached.first { $0.state == state }?.at }
 }
 
-/// What Odoo is known to have of an order. Kept by the store between visits.
+/// What Odoo is known to have of an order.
+///
+/// Kept by the store between visits.
 public struct DeliveredState: Equatable, Sendable {
     /// Database id of the sales order; nil: not created, as far as is known.
     public var odooID: Int64?
@@ -95,14 +101,20 @@ public struct DeliveredState: Equatable, Sendable {
     public var confirmed: Bool
     /// The order was cancelled.
     public var cancelled: Bool
-    /// The words that were told as notes: `DeliveryPlan.Word` raw values. `on_hold` and `release` alternate.
+    /// The words that were told as notes: `DeliveryPlan.Word` raw values.
+    ///
+    /// `on_hold` and `release` alternate.
     public var told: Set<String>
     /// Since when it is not known whether something happened in Odoo: a call had no answer, or the process ended before
-    /// it could record what a visit did. The next visit looks before it does what is not repeatable. Nil: nothing is
-    /// open. A store that marks the beginning of a visit durably sets it to that time for a visit without an end.
+    /// it could record what a visit did.
+    ///
+    /// The next visit looks before it does what is not repeatable. Nil: nothing is open. A store that marks the
+    /// beginning of a visit durably sets it to that time for a visit without an end.
     public var uncertainSince: Timestamp?
 
-    /// What Odoo is known to have; see the properties. Without arguments: nothing.
+    /// What Odoo is known to have; see the properties.
+    ///
+    /// Without arguments: nothing.
     public init(
         odooID: Int64? = nil, version: Int64 = 0, confirmed: Bool = false, cancelled: Bool = false,
         told: Set<String> = [], uncertainSince: Timestamp? = nil

@@ -16,7 +16,9 @@ public import OrderEvents
 /// confirm and cancel look or are idempotent, and a note is looked for by its marks when the last visit's end is not
 /// known. Pure.
 public enum DeliveryPlan {
-    /// What a note tells. Raw values are stored in `DeliveredState.told`.
+    /// What a note tells.
+    ///
+    /// Raw values are stored in `DeliveredState.told`.
     public enum Word: String, CaseIterable, Sendable {
         case onHold = "on_hold"
         case release
@@ -34,7 +36,9 @@ public enum DeliveryPlan {
         public var at: Timestamp
     }
 
-    /// One step. `deliver` of `OrderDelivery` says how each is made safe.
+    /// One step.
+    ///
+    /// `deliver` of `OrderDelivery` says how each is made safe.
     public enum Step: Equatable, Sendable {
         /// Find out whether the order exists: a creation may have happened.
         case look
@@ -132,8 +136,10 @@ extension DeliveryPlan.Remark {
     /// What all marks begin with: what is looked for.
     static let markPrefix = "sluice:"
 
-    /// The mark by which the remark is found again in a note: word, and time of the event that told it, so that a second
-    /// hold has another mark than the first. Stable across processes.
+    /// The mark by which the remark is found again in a note: word, and time of the event that told it, so that a
+    /// second hold has another mark than the first.
+    ///
+    /// Stable across processes.
     var mark: String { "[\(Self.markPrefix)\(word.rawValue)@\(at.microseconds)]" }
 
     /// One line of a note, for people and for `mark`.

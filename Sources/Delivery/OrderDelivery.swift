@@ -5,11 +5,15 @@ public import OrderEvents
 public struct DeliveryException: Equatable, Sendable {
     /// What kind.
     public var code: ExceptionCode
-    /// What is wrong and where to mend it. Codes of configuration and articles may appear; customers' data never.
+    /// What is wrong and where to mend it.
+    ///
+    /// Codes of configuration and articles may appear; customers' data never.
     public var detail: String
 }
 
-/// What became of one visit. Usable also when the visit stopped half-way: `delivered` is what is known then.
+/// What became of one visit.
+///
+/// Usable also when the visit stopped half-way: `delivered` is what is known then.
 public struct DeliveryResult: Equatable, Sendable {
     /// How the visit ended.
     public enum End: Equatable, Sendable {
@@ -24,7 +28,9 @@ public struct DeliveryResult: Equatable, Sendable {
         case stopped
     }
 
-    /// What Odoo is known to have now. To be recorded whatever the end.
+    /// What Odoo is known to have now.
+    ///
+    /// To be recorded whatever the end.
     public var delivered: DeliveredState
     /// How the visit ended.
     public var end: End
@@ -40,6 +46,7 @@ public struct DeliveryResult: Equatable, Sendable {
     ///   - policy: backoff.
     ///   - attempt: failures in a row, this one included.
     ///   - random: uniform in 0..<1.
+    /// - Returns: the wait, or nil.
     public func delay(_ policy: RetryPolicy, attempt: Int, random: Double) -> Duration? {
         switch end {
         case .done: nil
@@ -82,6 +89,7 @@ public struct OrderDelivery: Sendable {
     ///   - delivered: what Odoo is known to have.
     ///   - odoo: the company's orders.
     ///   - now: wall clock, for `uncertainSince`.
+    /// - Returns: what Odoo is known to have then, and how the visit ended.
     public func deliver(
         _ order: DeliveryOrder, _ delivered: DeliveredState, via odoo: OdooOrders, now: Timestamp
     ) async -> DeliveryResult {

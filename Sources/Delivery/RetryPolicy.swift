@@ -1,4 +1,6 @@
-/// How long to wait before a delivery is tried again: exponential backoff with full jitter. Pure.
+/// How long to wait before a delivery is tried again: exponential backoff with full jitter.
+///
+/// Pure.
 ///
 /// Full jitter (anything between nothing and the backoff) spreads the orders of an outage evenly instead of letting
 /// them return in waves.
@@ -23,6 +25,7 @@ public struct RetryPolicy: Equatable, Sendable {
     ///   - attempt: 1 for the first failure; less counts as 1.
     ///   - random: uniform in 0..<1.
     ///   - retryAfter: what the server asked for: the least that is waited, cut to 15 minutes.
+    /// - Returns: the wait.
     public func delay(attempt: Int, random: Double, retryAfter: Duration? = nil) -> Duration {
         let exponent = min(max(attempt, 1) - 1, 30)
         let backoff = min(cap, base * (1 << exponent))

@@ -1,4 +1,6 @@
-/// The request limit of a destination, as the generic cell rate algorithm: exact in whole nanoseconds, no drift. Pure.
+/// The request limit of a destination, as the generic cell rate algorithm: exact in whole nanoseconds, no drift.
+///
+/// Pure.
 ///
 /// Over any window of `w` seconds at most `rate * w + burst` requests are admitted.
 public struct TokenBucket: Equatable, Sendable {

@@ -25,6 +25,7 @@ extension OdooFailure {
     ///   - body: the reply's body; its `name` decides when it is Odoo's JSON.
     ///   - retryAfter: the `Retry-After` header, in seconds or as an HTTP date; a date counts as none.
     ///   - operation: `model/method`.
+    /// - Returns: always a failure; what the table lacks is refused rather than repeated.
     public static func of(status: Int, body: [UInt8], retryAfter: String?, operation: String) -> OdooFailure {
         let reply = OdooValue.parse(body)
         if let name = reply?["name"]?.asText {
@@ -46,7 +47,9 @@ extension OdooFailure {
         return OdooFailure(kind, name: "http.\(status)", reason: reason, operation: operation)
     }
 
-    /// The failure that Odoo's exception `name` stands for. Odoo has rolled the transaction back.
+    /// The failure that Odoo's exception `name` stands for.
+    ///
+    /// Odoo has rolled the transaction back.
     static func of(exception name: String, status: Int, operation: String) -> OdooFailure {
         let (kind, reason): (Kind, String) =
             switch name {
@@ -71,7 +74,9 @@ extension OdooFailure {
         return OdooFailure(kind, name: name, reason: reason, operation: operation)
     }
 
-    /// The failure that the messages of a `load` without ids stand for. `load` answers HTTP 200 for row errors.
+    /// The failure that the messages of a `load` without ids stand for.
+    ///
+    /// `load` answers HTTP 200 for row errors.
     ///
     /// - Parameters:
     ///   - messages: the member `messages` of the answer.

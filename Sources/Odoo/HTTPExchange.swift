@@ -13,7 +13,9 @@ public struct HTTPCall: Sendable {
     public var method: String
     /// Absolute address.
     public var url: String
-    /// Header fields. A name or value with a line break or another control character fails the call.
+    /// Header fields.
+    ///
+    /// A name or value with a line break or another control character fails the call.
     public var headers: [(name: String, value: String)]
     /// Body, sent with its `Content-Length`: Odoo's `/json/2` ignores chunked bodies and then answers `true`.
     public var body: [UInt8]?
@@ -57,8 +59,10 @@ public enum HTTPFault: Error, Equatable, Sendable {
 ///
 /// Ephemeral: no cookies, no cache, no stored credentials. Proxies from the environment are not used. Any thread.
 public final class HTTPExchange: Sendable {
-    /// Largest reply that is kept: 32 MiB. A larger one ends the call as `unknown`. URLSession hands over what it has
-    /// unpacked only after it has done so, hence a compressed reply is bounded by the process's memory limit alone.
+    /// Largest reply that is kept: 32 MiB.
+    ///
+    /// A larger one ends the call as `unknown`. URLSession hands over what it has unpacked only after it has done so,
+    /// hence a compressed reply is bounded by the process's memory limit alone.
     public static let largestReplyBytes = 32 << 20
 
     private let session: URLSession
@@ -138,7 +142,9 @@ extension Duration {
     }
 }
 
-/// The state of one call between the session's queue, the deadline and the waiting task. Whoever ends it first wins.
+/// The state of one call between the session's queue, the deadline and the waiting task.
+///
+/// Whoever ends it first wins.
 private final class Pending: Sendable {
     private struct State {
         var continuation: CheckedContinuation<Result<HTTPReply, HTTPFault>, Never>?

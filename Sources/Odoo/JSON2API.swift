@@ -56,7 +56,9 @@ public struct JSON2API: OdooAPI {
         return try Self.value(reply, call.operation)
     }
 
-    /// The server's version, from `/web/version`. The key is not sent.
+    /// The server's version, from `/web/version`.
+    ///
+    /// The key is not sent.
     public func version() async throws(OdooFailure) -> String {
         let operation = "web/version"
         let reply = try await send(

@@ -7,8 +7,9 @@ public struct OdooCall: Equatable, Sendable {
     public var model: String
     /// Method, like `action_confirm`.
     public var method: String
-    /// Records that the method acts on; nil for a method of the model itself. Never empty: Odoo takes an empty list,
-    /// does nothing and answers `true`.
+    /// Records that the method acts on; nil for a method of the model itself.
+    ///
+    /// Never empty: Odoo takes an empty list, does nothing and answers `true`.
     public var ids: [Int]?
     /// Arguments by name.
     public var arguments: [String: OdooValue]

@@ -3,7 +3,9 @@
 /// Carries exception and field names only. Odoo's own texts quote customers' data, so they are read for
 /// classification and dropped.
 public struct OdooFailure: Error, Equatable, Sendable, CustomStringConvertible {
-    /// What the failure allows. The names are label values of metrics.
+    /// What the failure allows.
+    ///
+    /// The names are label values of metrics.
     public enum Kind: Equatable, Sendable {
         /// Odoo refused by a rule of the business or of access; the transaction was rolled back. Not again as it is.
         /// Read the record first: it is often "already done".
@@ -44,9 +46,13 @@ public struct OdooFailure: Error, Equatable, Sendable, CustomStringConvertible {
     /// What the failure allows.
     public var kind: Kind
     /// Name of Odoo's exception (`odoo.exceptions.UserError`), `http.STATUS` for an answer without one, or
-    /// `transport.WORD`. At most 100 characters of `[A-Za-z0-9_.]`: safe as text and in logs.
+    /// `transport.WORD`.
+    ///
+    /// At most 100 characters of `[A-Za-z0-9_.]`: safe as text and in logs.
     public var name: String
-    /// A short reason in our words. No values of orders, customers or credentials.
+    /// A short reason in our words.
+    ///
+    /// No values of orders, customers or credentials.
     public var reason: String
     /// `model/method` of the call.
     public var operation: String

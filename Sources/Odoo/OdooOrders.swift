@@ -14,6 +14,13 @@ public struct MissingReference: Error, Equatable, Sendable {
     public var codes: [String]
     /// Whether Odoo has it several times.
     public var ambiguous: Bool
+
+    /// A missing reference; see the properties.
+    public init(kind: Kind, codes: [String], ambiguous: Bool) {
+        self.kind = kind
+        self.codes = codes
+        self.ambiguous = ambiguous
+    }
 }
 
 /// Why an operation on an order did not succeed.
@@ -55,8 +62,10 @@ public actor OdooOrders {
         self.companyName = company
     }
 
-    /// Creates the order, or finds the one that was created before: the id is the same however often, and from
-    /// however many processes at once, it is called. An existing order is left as it is.
+    /// Creates the order, or finds the one that was created before: the id is the same however often, and from however
+    /// many processes at once, it is called.
+    ///
+    /// An existing order is left as it is.
     ///
     /// Two to five calls for a first order, one when all references are known.
     public func create(_ draft: OrderDraft) async throws(OrderFailure) -> Int {
@@ -99,11 +108,14 @@ public actor OdooOrders {
         return rows.asList?.first.flatMap(SalesOrder.init)
     }
 
-    /// Makes the quotation a sales order. Done already: nothing happens.
+    /// Makes the quotation a sales order.
+    ///
+    /// Done already: nothing happens.
     ///
     /// - Parameters:
     ///   - id: database id.
     ///   - known: what is known of it, when it was read or created a moment ago.
+    /// - Throws: `contradicted` when it is cancelled there or gone; a lost answer only when looking shows it undone.
     public func confirm(_ id: Int, known: SalesOrder.State? = nil) async throws(OrderFailure) {
         guard try await needsConfirming(id, known) else { return }
         do throws(OrderFailure) {
@@ -125,7 +137,9 @@ public actor OdooOrders {
         }
     }
 
-    /// Cancels the order. Done already: nothing happens. Unlocks it first when it is locked.
+    /// Cancels the order.
+    ///
+    /// Done already: nothing happens. Unlocks it first when it is locked.
     ///
     /// Refuses, changing nothing, when goods left or an invoice exists: Odoo itself would cancel even then.
     public func cancel(_ id: Int) async throws(OrderFailure) {
@@ -154,8 +168,10 @@ public actor OdooOrders {
         }
     }
 
-    /// Writes an internal note on the order. Never mails a customer: the subtype is Odoo's internal note, and nobody
-    /// is addressed. **Not repeatable by itself**: put a mark into it and look with `notes` after an unknown result.
+    /// Writes an internal note on the order.
+    ///
+    /// Never mails a customer: the subtype is Odoo's internal note, and nobody is addressed. **Not repeatable by
+    /// itself**: put a mark into it and look with `notes` after an unknown result.
     public func note(_ id: Int, lines: [String]) async throws(OrderFailure) {
         let body = "<p>" + lines.map(Self.escaped).joined(separator: "<br/>") + "</p>"
         _ = try await call(

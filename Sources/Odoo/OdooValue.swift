@@ -112,13 +112,16 @@ extension OdooValue: Codable {
 }
 
 extension OdooValue {
-    /// The value that `bytes` spell as JSON; nil when they do not. Nesting is bounded by Foundation at 512.
+    /// The value that `bytes` spell as JSON; nil when they do not.
+    ///
+    /// Nesting is bounded by Foundation at 512.
     static func parse(_ bytes: [UInt8]) -> OdooValue? {
         try? JSONDecoder().decode(OdooValue.self, from: Data(bytes))
     }
 
-    /// The value as JSON; nil for a number that JSON cannot write (not a number, infinity). Names are in alphabetical
-    /// sequence, so that equal calls are equal bytes.
+    /// The value as JSON; nil for a number that JSON cannot write (not a number, infinity).
+    ///
+    /// Names are in alphabetical sequence, so that equal calls are equal bytes.
     var json: [UInt8]? {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]

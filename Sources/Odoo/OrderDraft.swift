@@ -23,11 +23,17 @@ public struct OrderDraft: Equatable, Sendable {
     public var orderRef: String
     /// Code of the warehouse in Odoo; nil: the company's default.
     public var warehouse: String?
-    /// The customer's stable identity: `ref` of a partner in Odoo. Personal data.
+    /// The customer's stable identity: `ref` of a partner in Odoo.
+    ///
+    /// Personal data.
     public var customerRef: String
-    /// Name for a partner that has to be created. Personal data.
+    /// Name for a partner that has to be created.
+    ///
+    /// Personal data.
     public var customerName: String
-    /// At least one. Either all lines have a price or none.
+    /// At least one.
+    ///
+    /// Either all lines have a price or none.
     public var lines: [Line]
 
     /// A draft; see the properties.

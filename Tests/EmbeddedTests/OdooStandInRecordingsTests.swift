@@ -3,9 +3,11 @@ import Foundation
 import FoundationNetworking
 import Testing
 
-/// Goal: the stand-in answers what real Odoo 19 answered. Method: the recorded exchanges of each scenario are sent to a
-/// stand-in whose masters have the recorded ids; ids that calls create are translated. Compared are status, exception,
-/// blamed rows, and the shape of every answer; never texts, ids or times.
+/// Goal: the stand-in answers what real Odoo 19 answered.
+///
+/// Method: the recorded exchanges of each scenario are sent to a stand-in whose masters have the recorded ids; ids that
+/// calls create are translated. Compared are status, exception, blamed rows, and the shape of every answer; never
+/// texts, ids or times.
 @Suite struct OdooStandInRecordingsTests {
     static let scenarios = [
         "access-errors", "auth", "business-errors", "cancel", "chatter", "create-errors", "load-blame",

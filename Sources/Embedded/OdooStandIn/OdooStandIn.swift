@@ -46,8 +46,10 @@ public final class OdooStandIn: Sendable {
     /// Stops answering, after the calls that are being worked on.
     public func stop() { server.stop() }
 
-    /// Replaces the faults, and changes latency and workers where `instructions` says so: the body of
-    /// `POST /stand-in/faults`. Nothing changes when it cannot be read.
+    /// Replaces the faults, and changes latency and workers where `instructions` says so: the body of `POST
+    /// /stand-in/faults`.
+    ///
+    /// Nothing changes when it cannot be read.
     ///
     /// `{"faults": [{"kind": "fail" | "lose_answer" | "late" | "drop" | "slow", "method": "sale.order/load", "share": 0.05,
     /// "next": 3, "status": 500, "name": "...", "milliseconds": 200}], "latency": {"milliseconds": 5} |

@@ -25,7 +25,9 @@ struct StandInFault: Codable, Equatable, Sendable {
     var milliseconds: Double?
 }
 
-/// Which fault meets which call. Pure, seeded.
+/// Which fault meets which call.
+///
+/// Pure, seeded.
 struct StandInFaultPlan: Sendable {
     private(set) var faults: [StandInFault] = []
     private var random: UInt64

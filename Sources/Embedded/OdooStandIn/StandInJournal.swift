@@ -37,7 +37,9 @@ final class StandInJournal {
 
     deinit { close(descriptor) }
 
-    /// Appends `fact`, durably. One line for all that a call did, so that it is kept together or not at all.
+    /// Appends `fact`, durably.
+    ///
+    /// One line for all that a call did, so that it is kept together or not at all.
     func append(_ fact: StandInFact) -> Bool {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]

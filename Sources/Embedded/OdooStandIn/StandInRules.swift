@@ -61,7 +61,9 @@ enum StandInRules {
                 type: "notification", subtype: "Note", date: call.now))
     }
 
-    /// The orders of a call of an action, each there and visible. Odoo answers `true` for no ids at all.
+    /// The orders of a call of an action, each there and visible.
+    ///
+    /// Odoo answers `true` for no ids at all.
     static func orders(_ call: StandInCall, _ books: StandInBooks) throws(StandInException) -> [StandInOrder] {
         var orders: [StandInOrder] = []
         for id in try call.ids() ?? [] {

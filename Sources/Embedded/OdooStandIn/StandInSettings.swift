@@ -52,9 +52,13 @@ public struct OdooStandInSettings: Sendable {
     public var port: Int
     /// Name of the database.
     public var database: String
-    /// Folder of the journal; made when it is not there. Two stand-ins never share one.
+    /// Folder of the journal; made when it is not there.
+    ///
+    /// Two stand-ins never share one.
     public var folder: String
-    /// Names of the companies; ids are 1, 2, ... in this sequence.
+    /// Names of the companies; ids are 1, 2, ...
+    ///
+    /// in this sequence.
     public var companies: [String]
     /// Warehouses.
     public var warehouses: [Warehouse]
@@ -91,7 +95,9 @@ public struct OdooStandInSettings: Sendable {
     }
 }
 
-/// How long the stand-in's calls take. The worker is held meanwhile.
+/// How long the stand-in's calls take.
+///
+/// The worker is held meanwhile.
 public enum StandInLatency: Equatable, Sendable {
     /// No longer than the work itself.
     case none
@@ -110,7 +116,9 @@ public enum StandInLatency: Equatable, Sendable {
         }
     }
 
-    /// Fitted to the medians of one client: a first record and what each further one adds. Orders had three lines.
+    /// Fitted to the medians of one client: a first record and what each further one adds.
+    ///
+    /// Orders had three lines.
     private static func recorded(_ operation: String, _ records: Double) -> Double {
         switch operation {
         case "sale.order/load": 78 + 16 * records

@@ -1,0 +1,171 @@
+import Foundation
+import Glibc
+import HTTPServer
+import Odoo
+import Synchronization
+import Testing
+
+/// What URLSession does by itself and must not: follow redirects, wait for ever, keep cookies, drop bad headers.
+@Suite struct HTTPExchangeTests {
+    private func api(_ port: Int, key: String = "SECRET", deadline: Duration = .seconds(20)) -> JSON2API {
+        JSON2API(
+            url: "http://127.0.0.1:\(port)", database: "db", key: key, deadline: deadline, exchange: HTTPExchange())
+    }
+
+    private func failure(_ api: JSON2API) async -> OdooFailure? {
+        do throws(OdooFailure) {
+            _ = try await api.call(OdooCall("res.company", "search_read"))
+            return nil
+        } catch {
+            return error
+        }
+    }
+
+    @Test func redirectIsNotFollowedAndTheKeyStaysHere() async throws {
+        let strangers = Mutex(0)
+        let stranger = try HTTPServer(host: "127.0.0.1", port: 0) { _ in
+            strangers.withLock { $0 += 1 }
+            return .reply(.json(200, "[]"))
+        }
+        stranger.start()
+        defer { stranger.stop() }
+        for status in [301, 302, 303, 307, 308] {
+            let port = stranger.port
+            let server = try HTTPServer(host: "127.0.0.1", port: 0) { _ in
+                .reply(HTTPResponse(status: status, headers: [("Location", "http://127.0.0.1:\(port)/json/2/a/b")]))
+            }
+            server.start()
+            #expect(await failure(api(server.port))?.kind == .configuration, "\(status)")
+            server.stop()
+        }
+        #expect(strangers.withLock { $0 } == 0)
+    }
+
+    @Test func refusedConnectionWasNotSent() async throws {
+        let server = try HTTPServer(host: "127.0.0.1", port: 0) { _ in .close }
+        let port = server.port
+        server.start()
+        server.stop()
+        #expect(await failure(api(port))?.kind == .reconnect)
+    }
+
+    @Test func connectionThatEndsWithoutAnAnswerIsUnknown() async throws {
+        let server = try HTTPServer(host: "127.0.0.1", port: 0) { _ in .close }
+        server.start()
+        defer { server.stop() }
+        #expect(await failure(api(server.port))?.kind == .unknown)
+    }
+
+    @Test func serverThatDripsIsCutByTheDeadline() async throws {
+        let drip = try Drip()
+        defer { drip.stop() }
+        let failure = await failure(api(drip.port, deadline: .milliseconds(300)))
+        #expect(failure?.kind == .unknown && failure?.reason == "deadline passed")
+        #expect(drip.waitUntilClientLeft(), "the connection was not closed")
+    }
+
+    @Test func keyWithALineBreakIsRefusedLoudly() async throws {
+        let server = try HTTPServer(host: "127.0.0.1", port: 0) { _ in .reply(.json(200, "[]")) }
+        server.start()
+        defer { server.stop() }
+        let failure = await failure(api(server.port, key: "SECRET\r\nX-Evil: 1"))
+        #expect(failure?.kind == .configuration)
+        #expect(failure?.description.contains("SECRET") == false)
+        #expect(server.counts.accepted == 0)
+    }
+
+    @Test func bodyHasItsLengthAndNoCookieComesBack() async throws {
+        let seen = Mutex<[HTTPRequest]>([])
+        let server = try HTTPServer(host: "127.0.0.1", port: 0) { request in
+            seen.withLock { $0.append(request) }
+            return .reply(
+                HTTPResponse(
+                    status: 200,
+                    headers: [("Set-Cookie", "session_id=1; Path=/"), ("Content-Type", "application/json")],
+                    body: Array("[1]".utf8)))
+        }
+        server.start()
+        defer { server.stop() }
+        let api = api(server.port)
+        for _ in 0..<2 { #expect(try await api.call(OdooCall("sale.order", "read", ids: [1])) == [1]) }
+        let requests = seen.withLock { $0 }
+        #expect(requests.count == 2)
+        for request in requests {
+            #expect(request.header("content-length") == String(request.body.count))
+            #expect(request.header("transfer-encoding") == nil && request.header("cookie") == nil)
+            #expect(request.header("authorization") == "bearer SECRET" && request.header("x-odoo-database") == "db")
+            #expect(request.path == "/json/2/sale.order/read")
+            #expect(String(decoding: request.body, as: UTF8.self) == "{\"ids\":[1]}")
+        }
+    }
+
+    @Test func replyBeyondTheBoundIsUnknown() async throws {
+        let body = [UInt8](repeating: 0x20, count: HTTPExchange.largestReplyBytes + 1)
+        let server = try HTTPServer(host: "127.0.0.1", port: 0) { _ in .reply(.json(200, body)) }
+        server.start()
+        defer { server.stop() }
+        let failure = await failure(api(server.port))
+        #expect(failure?.kind == .unknown && failure?.reason == "reply too large")
+    }
+
+    @Test func cancelledCallIsUnknown() async throws {
+        let drip = try Drip()
+        defer { drip.stop() }
+        let api = api(drip.port)
+        let task = Task { await failure(api) }
+        #expect(drip.waitUntilAsked())
+        task.cancel()
+        #expect(await task.value?.kind == .unknown)
+    }
+
+    @Test func emptyListOfRecordsIsNeverSent() async throws {
+        let api = api(1)
+        do throws(OdooFailure) {
+            _ = try await api.call(OdooCall("sale.order", "action_confirm", ids: []))
+            Issue.record("sent")
+        } catch {
+            #expect(error.kind == .clientFault)
+        }
+    }
+}
+
+/// A server that answers one byte at a time and never comes to an end.
+private final class Drip: Sendable {
+    let port: Int
+    private let listener: Int32
+    private let asked = DispatchSemaphore(value: 0)
+    private let left = DispatchSemaphore(value: 0)
+
+    init() throws {
+        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+        let bound = unsafe withUnsafeMutablePointer(to: &address) { pointer in
+            unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { pointer in
+                unsafe bind(descriptor, pointer, length) == 0 && listen(descriptor, 8) == 0
+                    && getsockname(descriptor, pointer, &length) == 0
+            }
+        }
+        try #require(bound)
+        listener = descriptor
+        port = Int(UInt16(bigEndian: address.sin_port))
+        let (asked, left) = (asked, left)
+        Thread.detachNewThread {
+            let client = accept(descriptor, nil, nil)
+            var buffer = [UInt8](repeating: 0, count: 4096)
+            _ = unsafe recv(client, &buffer, buffer.count, 0)
+            asked.signal()
+            let head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 100000\r\n\r\n"
+            _ = unsafe send(client, head, head.utf8.count, Int32(MSG_NOSIGNAL))
+            while unsafe send(client, " ", 1, Int32(MSG_NOSIGNAL)) == 1 { usleep(20_000) }
+            left.signal()
+            close(client)
+        }
+    }
+
+    func waitUntilAsked() -> Bool { asked.wait(timeout: .now() + 20) == .success }
+    func waitUntilClientLeft() -> Bool { left.wait(timeout: .now() + 20) == .success }
+    func stop() { close(listener) }
+}
