@@ -7,9 +7,11 @@ import Glibc
 @safe final class ConnectionQueue: Sendable {
     private struct State {
         var waiting: [Int32] = []
-        var idleThreads = 0
-        var threads = 0
+        /// Connections that wait or are served.
         var open = 0
+        /// Threads that serve, wait for a connection, or are about to start.
+        var servers = 0
+        var isAccepting = false
         var isStopping = false
     }
 
@@ -68,12 +70,12 @@ import Glibc
         defer { unlock() }
         unsafe state.open += 1
         unsafe state.waiting.append(descriptor)
-        // Each waiting connection needs a thread of its own: idle ones first.
-        if unsafe state.waiting.count <= state.idleThreads {
+        // A thread per open connection: one that serves none is waiting for one, or about to.
+        if unsafe state.open <= state.servers {
             unsafe pthread_cond_signal(work)
             return .taken
         }
-        unsafe state.threads += 1
+        unsafe state.servers += 1
         return .needsThread
     }
 
@@ -81,11 +83,9 @@ import Glibc
     func take() -> Int32? {
         lock()
         defer { unlock() }
-        unsafe state.idleThreads += 1
         while unsafe state.waiting.isEmpty && !state.isStopping { unsafe pthread_cond_wait(work, mutex) }
-        unsafe state.idleThreads -= 1
         guard unsafe !state.waiting.isEmpty else {
-            unsafe state.threads -= 1
+            unsafe state.servers -= 1
             unsafe pthread_cond_broadcast(change)
             return nil
         }
@@ -96,14 +96,14 @@ import Glibc
     func addAcceptor() {
         lock()
         defer { unlock() }
-        unsafe state.threads += 1
+        unsafe state.isAccepting = true
     }
 
     /// Tells that the accepting thread ended: it is the last that puts connections in.
     func removeAcceptor() {
         lock()
         defer { unlock() }
-        unsafe state.threads -= 1
+        unsafe state.isAccepting = false
         unsafe pthread_cond_broadcast(change)
     }
 
@@ -119,7 +119,7 @@ import Glibc
     func withdraw(_ descriptor: Int32) -> Int32? {
         lock()
         defer { unlock() }
-        unsafe state.threads -= 1
+        unsafe state.servers -= 1
         guard let index = unsafe state.waiting.firstIndex(of: descriptor) else { return nil }
         unsafe state.open -= 1
         unsafe state.waiting.remove(at: index)
@@ -145,8 +145,10 @@ import Glibc
         until.tv_nsec = Int(nanoseconds % 1_000_000_000)
         lock()
         defer { unlock() }
-        while unsafe state.threads > 0 {
-            if unsafe pthread_cond_timedwait(change, mutex, &until) == ETIMEDOUT { return unsafe state.threads == 0 }
+        while unsafe state.servers > 0 || state.isAccepting {
+            guard unsafe pthread_cond_timedwait(change, mutex, &until) != ETIMEDOUT else {
+                return unsafe state.servers == 0 && !state.isAccepting
+            }
         }
         return true
     }

@@ -4,7 +4,7 @@
 public struct HTTPLimits: Sendable {
     /// Longest request line in bytes, without its line end; beyond it 414.
     public var requestLineBytes = 8 * 1_024
-    /// All header lines together in bytes; beyond it 431.
+    /// All header lines together in bytes, with their line ends and the empty line; beyond it 431.
     public var headerBytes = 16 * 1_024
     /// Most header fields; beyond it 431.
     public var headerFields = 64

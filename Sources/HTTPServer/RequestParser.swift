@@ -70,6 +70,10 @@ struct RequestParser {
     ///
     /// Only CR LF ends a line.
     private mutating func receive(_ byte: UInt8) throws(HTTPRefusal) {
+        if case .headers = phase {
+            headerBytes += 1
+            guard headerBytes <= limits.headerBytes else { throw HTTPRefusal(431, "The headers are too long.") }
+        }
         if endsInCarriageReturn {
             guard byte == UInt8(ascii: "\n") else { throw HTTPRefusal(400, "A carriage return stands alone.") }
             endsInCarriageReturn = false
@@ -88,13 +92,8 @@ struct RequestParser {
             guard !HTTPSyntax.isControl(byte) else { throw HTTPRefusal(400, "The head has a control character.") }
             line.append(byte)
         }
-        if case .requestLine = phase {
-            guard line.count <= limits.requestLineBytes else {
-                throw HTTPRefusal(414, "The request line is too long.")
-            }
-        } else {
-            headerBytes += 1
-            guard headerBytes <= limits.headerBytes else { throw HTTPRefusal(431, "The headers are too long.") }
+        if case .requestLine = phase, line.count > limits.requestLineBytes {
+            throw HTTPRefusal(414, "The request line is too long.")
         }
     }
 

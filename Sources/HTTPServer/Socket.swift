@@ -10,7 +10,7 @@ struct Deadline {
         milliseconds = Self.now() + seconds * 1_000 + attoseconds / 1_000_000_000_000_000
     }
 
-    /// What poll(2) may wait: at least 0, rounded up so that a wait does not end early.
+    /// What poll(2) may wait, at least 0.
     var remaining: Int32 { Int32(clamping: max(0, milliseconds - Self.now())) }
 
     private static func now() -> Int64 {

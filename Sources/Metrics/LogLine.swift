@@ -141,7 +141,8 @@ struct LogLine {
     /// Appends a JSON string.
     ///
     /// Beyond what JSON demands, escapes DEL, the C1 controls (with U+0085) and the line separators U+2028 and U+2029,
-    /// which terminals obey and some readers take for the end of the line.
+    /// which terminals obey and some readers take for the end of the line; and the marks that turn the direction of
+    /// writing or show nothing, so that what a person sees is what is there.
     private static func string(_ text: Substring, into line: inout [UInt8]) {
         line.append(UInt8(ascii: "\""))
         for scalar in text.unicodeScalars {
@@ -151,7 +152,7 @@ struct LogLine {
             case "\n": line += "\\n".utf8
             case "\r": line += "\\r".utf8
             case "\t": line += "\\t".utf8
-            case "\u{0}"..."\u{1F}", "\u{7F}"..."\u{9F}", "\u{2028}", "\u{2029}":
+            case "\u{0}"..."\u{1F}", "\u{7F}"..."\u{9F}", "\u{2028}"..."\u{202E}", "\u{2066}"..."\u{2069}", "\u{FEFF}":
                 line += "\\u".utf8
                 for shift in [12, 8, 4, 0] { line.append(hexDigits[Int(scalar.value >> UInt32(shift)) & 15]) }
             default:
