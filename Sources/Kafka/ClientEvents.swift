@@ -54,6 +54,7 @@ final class ClientEvents: Sendable {
         var dropped = 0
         /// While closing, whatever is revoked is given back at once.
         var isClosing = false
+        var hasBeenAssigned = false
     }
 
     private let state = Mutex(State())
@@ -64,6 +65,11 @@ final class ClientEvents: Sendable {
     func beginClosing() { state.withLock { $0.isClosing = true } }
 
     var isClosing: Bool { state.withLock { $0.isClosing } }
+
+    /// Notes that the group has given an assignment.
+    func noteAssignment() { state.withLock { $0.hasBeenAssigned = true } }
+
+    var hasBeenAssigned: Bool { state.withLock { $0.hasBeenAssigned } }
 
     func append(_ event: ConsumerEvent) {
         state.withLock { state in

@@ -37,6 +37,7 @@ public struct PollBound: Sendable {
     /// Partitions being read.
     public private(set) var assigned: Set<TopicPartition> = []
     private var isClosed = false
+    private var hasSubscribed = false
 
     /// Creates the client; connects in the background.
     ///
@@ -58,6 +59,12 @@ public struct PollBound: Sendable {
             // Leaving was not possible within its bound: the group finds out by the session time-out.
             events.beginClosing()
         }
+        if hasSubscribed, !events.hasBeenAssigned {
+            // librdkafka 2.0 aborts the process when a client that joined with cooperative-sticky is destroyed before its
+            // first assignment (mended in 2.3). The client is left behind instead, with what its callbacks write to.
+            _ = unsafe Unmanaged.passRetained(events)
+            return
+        }
         unsafe rd_kafka_destroy_flags(handle, Int32(RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE))
     }
 
@@ -75,6 +82,7 @@ public struct PollBound: Sendable {
         topics = opened
         lastTopic = nil
         lastIndex = -1
+        hasSubscribed = true
         let list = TopicPartitionList(topics: names)
         let code = unsafe rd_kafka_subscribe(handle, list.list)
         guard code == RD_KAFKA_RESP_ERR_NO_ERROR else { throw KafkaError(code, "subscribing") }

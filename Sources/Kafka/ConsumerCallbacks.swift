@@ -39,6 +39,7 @@ private func rebalance(
     _ handle: OpaquePointer?, _ code: rd_kafka_resp_err_t,
     _ list: UnsafeMutablePointer<rd_kafka_topic_partition_list_t>?, _ events: ClientEvents
 ) {
+    if code == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS { events.noteAssignment() }
     let sources = unsafe TopicPartitionList.offsets(in: list).map(\.source)
     if events.isClosing {
         // A nil list clears the assignment whatever the protocol is, which is what closing wants.

@@ -99,7 +99,7 @@ import Testing
         try consumer.commit([PartitionOffset(source, 4)])
         var answer: [PartitionOffset] = []
         let end = ContinuousClock.now.advanced(by: .seconds(30))
-        while answer.isEmpty, ContinuousClock.now < end {
+        while answer.last?.offset != 4, ContinuousClock.now < end {
             _ = consumer.poll(bound) { _ in }
             for event in consumer.takeEvents() {
                 if case .committed(let offsets, let error) = event {
@@ -142,7 +142,9 @@ import Testing
         _ = consumer.close(within: .seconds(10))
     }
 
-    /// Goal: a revoked partition stays ours, and polling goes on, until we give it back.
+    /// Goal: a revoked partition stays ours until we give it back, however often we poll meanwhile.
+    ///
+    /// The library itself holds back records of all partitions until the answer.
     @Test(arguments: BrokerKinds.all)
     func aRevocationWaitsForItsAnswer(kind: EmbeddedBroker.Kind) throws {
         let broker = try BrokerKinds.broker(kind)
@@ -153,32 +155,42 @@ import Testing
         try join(&first, 2)
         var second = try consumer(broker, group, [topic])
         var revoked: [TopicPartition] = []
-        let end = ContinuousClock.now.advanced(by: .seconds(40))
+        let end = ContinuousClock.now.advanced(by: .seconds(60))
         while revoked.isEmpty, ContinuousClock.now < end {
-            _ = first.poll(bound) { _ in }
-            _ = second.poll(bound) { _ in }
-            for event in first.takeEvents() { if case .revoked(let sources) = event { revoked = sources } }
-            for event in second.takeEvents() { if case .assigned(let sources) = event { try second.assign(sources.map { PartitionOffset($0, 0) }) } }
+            revoked = try round(&first)
+            _ = try round(&second)
         }
         try #require(revoked.count == 1)
+        for _ in 0..<20 {
+            #expect(try round(&first) == [])
+            _ = try round(&second)
+        }
         #expect(second.assigned.isEmpty)
-        // Still ours: records come, and a commit is taken.
-        try broker.produce([OutgoingRecord(topic: topic, partition: revoked[0].partition, value: [1])])
-        var lent = 0
-        while lent == 0, ContinuousClock.now < end { lent += first.poll(bound) { _ in } }
-        #expect(lent == 1)
-        try first.commit([PartitionOffset(revoked[0], 1)], within: .seconds(10))
+        #expect(first.assigned.count == 2)
+        try first.commit([PartitionOffset(revoked[0], 0)], within: .seconds(10))
         try first.unassign(revoked)
         while second.assigned.isEmpty, ContinuousClock.now < end {
-            _ = first.poll(bound) { _ in }
-            _ = second.poll(bound) { _ in }
-            for event in first.takeEvents() { if case .assigned(let sources) = event { try first.assign(sources.map { PartitionOffset($0, 0) }) } }
-            for event in second.takeEvents() { if case .assigned(let sources) = event { try second.assign(sources.map { PartitionOffset($0, 0) }) } }
+            _ = try round(&first)
+            _ = try round(&second)
         }
         #expect(second.assigned == Set(revoked))
         #expect(first.assigned.count == 1)
         #expect(second.close(within: .seconds(10)) == true)
         #expect(first.close(within: .seconds(10)) == true)
+    }
+
+    /// Polls once and takes what is assigned; returns what is revoked.
+    private func round(_ consumer: inout Consumer) throws -> [TopicPartition] {
+        _ = consumer.poll(PollBound(wait: .milliseconds(20), count: 100, bytes: 1 << 20)) { _ in }
+        var revoked: [TopicPartition] = []
+        for event in consumer.takeEvents() {
+            switch event {
+            case .assigned(let sources): try consumer.assign(sources.map { PartitionOffset($0, 0) })
+            case .revoked(let sources): revoked += sources
+            default: break
+            }
+        }
+        return revoked
     }
 
     @Test func closingBeforeTheFirstAssignmentEnds() throws {
