@@ -44,7 +44,7 @@ public struct EventDecoder: Sendable {
     /// - Returns: the event, with `entity`, `lane` and `orderHash` unset, or a dead letter. A readable event whose status
     ///   word means nothing is an event with a `refusal`.
     public func decode(value: consuming [UInt8]?, key: [UInt8]?, source: SourcePosition) -> Taken {
-        guard var bytes = value else { return tombstone(key, source) }
+        guard let bytes = value else { return tombstone(key, source) }
         if bytes.isEmpty {
             return letter(DecodeFailure(.empty, "the value has no bytes"), bytes, key, source)
         }
@@ -62,9 +62,7 @@ public struct EventDecoder: Sendable {
         } catch {
             return letter(error, bytes, key, source)
         }
-        if !pass.tail.isEmpty { bytes.append(contentsOf: pass.tail) }
-        pass.event.bytes = bytes
-        return .event(pass.event)
+        return .event(pass.finished(bytes))
     }
 
     /// Bytes that decoding may append to an event of this channel without unescaping anything.

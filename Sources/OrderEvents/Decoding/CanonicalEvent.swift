@@ -30,7 +30,6 @@ extension DecodePass {
         do throws(DecodeFailure) {
             try nameOrder(required.orderRef, required.reference, bytes, format)
         } catch { throw error.pointer.isEmpty ? error.under("/order_ref") : error }
-        event.facts = facts.finished()
     }
 
     private mutating func nameOrder(
@@ -177,8 +176,8 @@ extension DecodePass {
             while let key = try reader.nextKey(&object, bytes) {
                 let value =
                     key.hasEscapes
-                    ? Self.escapedValue(key, in: CanonicalName.table, bytes)
-                    : CanonicalName.table.value(of: bytes, key.start, key.count)
+                    ? Self.escapedValue(key, in: names, bytes)
+                    : names.value(of: bytes, key.start, key.count)
                 guard let value, let name = CanonicalName(rawValue: value) else {
                     try reader.note(key, in: object, bytes)
                     try reader.skipValue(bytes)

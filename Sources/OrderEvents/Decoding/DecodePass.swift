@@ -2,7 +2,7 @@
 ///
 /// The document is lent to each call, because the event takes its bytes over only at the end. Slices point into the
 /// document or, from `payloadCount` on, into `tail`, which is appended to the event's bytes.
-struct DecodePass {
+struct DecodePass: ~Copyable {
     /// Longest identifier, in bytes.
     static let maximumIdentifierBytes = 128
     /// Longest free text (names, articles, reasons), in bytes of UTF-8.
@@ -19,11 +19,22 @@ struct DecodePass {
     var tail: [UInt8] = []
     var facts = FactsDraft()
     let payloadCount: Int
+    /// Held here, because each use of a global asks first whether it exists.
+    let names = CanonicalName.table
 
     init(source: SourcePosition, payloadCount: Int, contentHash: UInt64, channel: Int32) {
         self.payloadCount = payloadCount
         event = OrderEvent(
             source: source, bytes: [], payloadCount: payloadCount, contentHash: contentHash, channel: channel)
+    }
+
+    /// The finished event, which takes `bytes`, the record's value, over.
+    consuming func finished(_ bytes: consuming [UInt8]) -> OrderEvent {
+        var event = self.event
+        if !tail.isEmpty { bytes.append(contentsOf: tail) }
+        event.bytes = bytes
+        event.facts = facts.finished()
+        return event
     }
 
     // MARK: text

@@ -1,0 +1,70 @@
+import OrderEvents
+
+/// What the RFC leaves open and we decide; nil: accepted.
+///
+/// Numbers of any size are accepted by the reader, which keeps them as text; the fields of events bound them.
+enum OpenCases {
+    static let parsing: [String: JSONError.Reason?] = [
+        "i_number_double_huge_neg_exp.json": nil,
+        "i_number_huge_exp.json": nil,
+        "i_number_neg_int_huge_exp.json": nil,
+        "i_number_pos_double_huge_exp.json": nil,
+        "i_number_real_neg_overflow.json": nil,
+        "i_number_real_pos_overflow.json": nil,
+        "i_number_real_underflow.json": nil,
+        "i_number_too_big_neg_int.json": nil,
+        "i_number_too_big_pos_int.json": nil,
+        "i_number_very_big_negative_int.json": nil,
+        "i_object_key_lone_2nd_surrogate.json": .loneSurrogate,
+        "i_string_1st_surrogate_but_2nd_missing.json": .loneSurrogate,
+        "i_string_1st_valid_surrogate_2nd_invalid.json": .loneSurrogate,
+        "i_string_UTF-16LE_with_BOM.json": .byteOrderMark,
+        "i_string_UTF-8_invalid_sequence.json": .invalidUTF8,
+        "i_string_UTF8_surrogate_U+D800.json": .invalidUTF8,
+        "i_string_incomplete_surrogate_and_escape_valid.json": .loneSurrogate,
+        "i_string_incomplete_surrogate_pair.json": .loneSurrogate,
+        "i_string_incomplete_surrogates_escape_valid.json": .loneSurrogate,
+        "i_string_invalid_lonely_surrogate.json": .loneSurrogate,
+        "i_string_invalid_surrogate.json": .loneSurrogate,
+        "i_string_invalid_utf-8.json": .invalidUTF8,
+        "i_string_inverted_surrogates_U+1D11E.json": .loneSurrogate,
+        "i_string_iso_latin_1.json": .invalidUTF8,
+        "i_string_lone_second_surrogate.json": .loneSurrogate,
+        "i_string_lone_utf8_continuation_byte.json": .invalidUTF8,
+        "i_string_not_in_unicode_range.json": .invalidUTF8,
+        "i_string_overlong_sequence_2_bytes.json": .invalidUTF8,
+        "i_string_overlong_sequence_6_bytes.json": .invalidUTF8,
+        "i_string_overlong_sequence_6_bytes_null.json": .invalidUTF8,
+        "i_string_truncated-utf-8.json": .invalidUTF8,
+        "i_string_utf16BE_no_BOM.json": .unexpectedByte,
+        "i_string_utf16LE_no_BOM.json": .unexpectedByte,
+        "i_structure_500_nested_arrays.json": .tooDeep,
+        "i_structure_UTF-8_BOM_empty_object.json": .byteOrderMark,
+    ]
+
+    static let transforming: [String: JSONError.Reason?] = [
+        "number_-9223372036854775808.json": nil,
+        "number_-9223372036854775809.json": nil,
+        "number_1.0.json": nil,
+        "number_1.000000000000000005.json": nil,
+        "number_1000000000000000.json": nil,
+        "number_10000000000000000999.json": nil,
+        "number_1e-999.json": nil,
+        "number_1e6.json": nil,
+        "number_9223372036854775807.json": nil,
+        "number_9223372036854775808.json": nil,
+        // Names are compared as bytes, so differently composed characters are different names, as in PostgreSQL.
+        "object_key_nfc_nfd.json": nil,
+        "object_key_nfd_nfc.json": nil,
+        "object_same_key_different_values.json": .duplicateKey,
+        "object_same_key_same_value.json": .duplicateKey,
+        "object_same_key_unclear_values.json": .duplicateKey,
+        "string_1_escaped_invalid_codepoint.json": .loneSurrogate,
+        "string_1_invalid_codepoint.json": .invalidUTF8,
+        "string_2_escaped_invalid_codepoints.json": .loneSurrogate,
+        "string_2_invalid_codepoints.json": .invalidUTF8,
+        "string_3_escaped_invalid_codepoints.json": .loneSurrogate,
+        "string_3_invalid_codepoints.json": .invalidUTF8,
+        "string_with_escaped_NULL.json": .nul,
+    ]
+}
