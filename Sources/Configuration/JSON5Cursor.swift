@@ -258,9 +258,9 @@ struct JSON5Cursor {
             characters.append(next)
             index += 1
         }
+        // What was written is not repeated: it could be a secret.
         guard let number = JSON5Number.parse(characters) else {
-            let text = characters.reduce(into: "") { $0.unicodeScalars.append($1) }
-            throw fault("\(quoted(text)) is not a number", begin)
+            throw fault("is not a number; a text needs quotes", begin)
         }
         return number
     }

@@ -82,6 +82,7 @@ struct ProblemList {
 
 /// `text` without control, format and line-breaking characters, so that a hostile key cannot forge a second line.
 func printable(_ text: String, limit: Int = 80) -> String {
+    if text.utf8.count <= limit, text.utf8.allSatisfy({ $0 >= 0x20 && $0 < 0x7F }) { return text }
     var result = ""
     var count = 0
     for scalar in text.unicodeScalars {

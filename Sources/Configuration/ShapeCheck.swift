@@ -6,6 +6,8 @@ struct ShapeCheck {
     /// Adds everything that is wrong with `root` by itself.
     static func run(_ root: ConfigNode, file: ConfigurationFile, into problems: inout ProblemList) {
         var check = ShapeCheck(file: file, problems: problems)
+        // Given away for the while: two owners would copy the list at the first problem of every file.
+        problems = ProblemList()
         check.check(root, file.kind.keys, key: "", pattern: "")
         problems = check.problems
     }

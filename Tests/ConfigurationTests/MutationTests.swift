@@ -5,7 +5,12 @@ import Testing
 
 /// Seeded damage to the example folder: loading never traps, and what it refuses it refuses with a place.
 @Suite struct MutationTests {
-    private static let mutations = 5_000
+    /// Runs side by side, each with a seed and a folder of its own: 5,000 mutations together.
+    private static let runs = 4
+    private static let mutations = 1_250
+    private static let seed =
+        ProcessInfo.processInfo.environment["SLUICE_SEED"].flatMap { UInt64($0) }
+        ?? UInt64.random(in: 1...UInt64.max / 2)
 
     /// SplitMix64: the same seed gives the same damage on every machine.
     private struct Damage: RandomNumberGenerator {
@@ -43,11 +48,8 @@ import Testing
         }
     }
 
-    @Test func damagedFilesAreRefusedWithAPlaceOrMeanSomethingValid() throws {
-        let seed =
-            ProcessInfo.processInfo.environment["SLUICE_SEED"].flatMap { UInt64($0) }
-            ?? UInt64.random(in: 1...UInt64.max)
-        print("configuration mutations: SLUICE_SEED=\(seed)")
+    @Test(arguments: 0..<runs) func damagedFilesAreRefusedWithAPlaceOrMeanSomethingValid(_ run: Int) throws {
+        print("configuration mutations, run \(run): SLUICE_SEED=\(Self.seed)")
         let example = Repository.root + "/deploy/config"
         let names = [
             "sluice.json5", "channels/amazon-eu.json5", "channels/dhl.json5", "channels/portal.json5",
@@ -58,7 +60,7 @@ import Testing
         for (name, bytes) in zip(names, originals) { try fixture.write(bytes, to: name) }
         let whole = try Configuration.load(path: fixture.path)
 
-        var damage = Damage(state: seed)
+        var damage = Damage(state: Self.seed + UInt64(run))
         var refused = 0
         for number in 0..<Self.mutations {
             let index = Int.random(in: 0..<names.count, using: &damage)
@@ -76,7 +78,7 @@ import Testing
         #expect(try Configuration.load(path: fixture.path) == whole)
         // Damage within comments and texts is harmless; most of it is not.
         #expect(refused > Self.mutations / 2)
-        print("configuration mutations: \(refused) of \(Self.mutations) refused")
+        print("configuration mutations, run \(run): \(refused) of \(Self.mutations) refused")
     }
 
     private func expectPlaces(_ error: ConfigurationError, lines: Int, _ mutation: String) {
