@@ -19,12 +19,17 @@ new_enough() {
 }
 
 seen=
+broken=
 for candidate in "${SWIFT:-}" "$(command -v swift 2>/dev/null || true)" /opt/swift/usr/bin/swift /opt/swift/bin/swift \
     "${SWIFTLY_BIN_DIR:-${HOME:-/root}/.local/share/swiftly/bin}/swift" "${HOME:-/root}/swift/usr/bin/swift" \
     /usr/local/swift/usr/bin/swift /usr/share/swift/usr/bin/swift /opt/swift-*/usr/bin/swift /usr/bin/swift; do
     [ -n "$candidate" ] && [ -x "$candidate" ] || continue
     version=$(version_of "$candidate")
-    [ -n "$version" ] || continue
+    if [ -z "$version" ]; then
+        # There, but it does not run: say why, because this is mended in another way. Usually libraries are missing.
+        broken="$candidate: $("$candidate" --version 2>&1 | head -n 1)"
+        continue
+    fi
     if new_enough "$version"; then
         echo "$candidate"
         exit 0
@@ -33,6 +38,11 @@ for candidate in "${SWIFT:-}" "$(command -v swift 2>/dev/null || true)" /opt/swi
 done
 
 {
+    if [ -n "$broken" ]; then
+        echo "setup: a Swift is there but does not run: $broken"
+        echo "setup: its own prerequisites are missing; https://www.swift.org/install/linux/tarball/ lists them."
+        exit 69
+    fi
     if [ -n "$seen" ]; then
         echo "setup: Swift $least_major.$least_minor or newer is needed; found only:$seen."
     else

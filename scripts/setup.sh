@@ -78,8 +78,12 @@ apt() { # Waits for another apt to finish, asks nothing.
 }
 
 knows() { # Whether the package lists know all of "$@".
-    local package
-    for package; do apt-cache policy "$package" 2>/dev/null | grep -q 'Candidate: [^(]' || return 1; done
+    local package policy
+    for package; do
+        # Not through a pipe: grep -q would end it early, which pipefail takes for a failure.
+        policy=$(apt-cache policy "$package" 2>/dev/null) || return 1
+        [[ $policy =~ Candidate:\ [^\(] ]] || return 1
+    done
 }
 
 updated=no
