@@ -13,7 +13,9 @@ enum ChannelKeys {
             "sequence_from", .integer(0...Int64.max),
             "Its numbers count by one within an order and begin here; only then is a missing number a gap."),
         Key(
-            "fields", fields, "Where the fields are, as JSON pointers; absent: the channel speaks the canonical event."),
+            "fields", fields,
+            "Where the fields are, as JSON pointers; absent: the channel speaks the "
+                + "canonical event."),
         Key(
             "statuses", .map(.channelWord, .word(statusWords), minimum: 0),
             "The channel's words for canonical states, or for release."),

@@ -72,7 +72,7 @@ extension ConfigurationDraft {
         compare("payloads", Defaults.payloads, "journal", Defaults.journal)
     }
 
-    /// Relations on which librdkafka insists when a consumer is made.
+    /// Relations on which librdkafka insists when a consumer is made; where an option is absent, with Ingest's value.
     private func checkKafkaTimes(_ file: ConfigurationFile, _ options: ConfigNode?, into problems: inout ProblemList) {
         guard let options else { return }
         func value(_ name: String, _ otherwise: Int64) -> Int64? {
@@ -84,15 +84,15 @@ extension ConfigurationDraft {
             guard let member = options.member(first) ?? options.member(second) else { return }
             problems.add(file.name, member.value.at, "kafka.options.\(member.key)", reason)
         }
-        if let session = value("session.timeout.ms", 45_000), let poll = value("max.poll.interval.ms", 300_000),
+        if let session = value("session.timeout.ms", 10_000), let poll = value("max.poll.interval.ms", 300_000),
             poll < session
         {
             report(
                 "session.timeout.ms", "max.poll.interval.ms",
                 "session.timeout.ms (\(session)) must not exceed max.poll.interval.ms (\(poll))")
         }
-        if let fetch = value("fetch.max.bytes", 52_428_800),
-            let receive = value("receive.message.max.bytes", 100_000_000),
+        if let fetch = value("fetch.max.bytes", 8_388_608),
+            let receive = value("receive.message.max.bytes", 104_857_600),
             receive < fetch + 512
         {
             report(

@@ -1,4 +1,4 @@
-import Glibc
+import Foundation
 
 /// Why a file could not be read.
 struct FileReadingError: Error {
@@ -40,7 +40,7 @@ enum FileReading {
         while true {
             // Safe: the kernel writes at most `chunk` bytes into an array of that length.
             let got = unsafe buffer.withUnsafeMutableBytes { raw in
-                unsafe Glibc.read(descriptor, raw.baseAddress, raw.count)
+                unsafe read(descriptor, raw.baseAddress, raw.count)
             }
             if got < 0 {
                 if errno == EINTR { continue }

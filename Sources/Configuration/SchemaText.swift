@@ -1,5 +1,6 @@
 // The JSON Schemas of the three kinds of file, printed from the tables of keys, so that an editor completes and checks
-// what the reader takes. A schema is a little laxer than the reader: it does not know what holds between keys and files.
+// what the reader takes. A schema is a little laxer than the reader: it does not know what holds between keys and
+// files.
 
 /// Prints `deploy/schemas/*.schema.json`.
 enum SchemaText {

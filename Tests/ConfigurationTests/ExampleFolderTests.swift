@@ -117,7 +117,8 @@ import Testing
         let fixture = try ConfigurationFixture()
         try fixture.edit(
             "sluice.json5", "stores: { eu: { url: { env: \"DB\" } } }",
-            "store: { migrate: false }, stores: { eu: { url: { env: \"DB\" } }, us: { url: \"postgresql://u@h/d\", migrate: true } }"
+            "store: { migrate: false }, stores: { eu: { url: { env: \"DB\" } }, us: { url: "
+                + "\"postgresql://u@h/d\", migrate: true } }"
         )
         let stores = try fixture.load().stores
         #expect(stores.map(\.name) == ["eu", "us"])

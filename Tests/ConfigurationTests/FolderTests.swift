@@ -106,7 +106,8 @@ import Testing
         fixture.files["entities/" + name] = ConfigurationFixture.entity
         #expect(
             try fixture.problems() == [
-                "entities/\(name):1: (file): is not read, because its name does not end in .json5; rename it or take it away"
+                "entities/\(name):1: (file): is not read, because its name does not end in .json5; "
+                    + "rename it or take it away"
             ])
     }
 

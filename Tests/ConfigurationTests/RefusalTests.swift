@@ -53,7 +53,8 @@ struct Refusal: Sendable, CustomTestStringConvertible {
                 "2: kafka.group: must be printable ASCII without space, not \"a b\""),
             Refusal(
                 "sluice.json5", kafka, "\(kafka), dead_letter_topic: \"^all\"",
-                "2: kafka.dead_letter_topic: must be a topic's name of letters, digits, \".\", \"_\" and \"-\", not \"^all\""
+                "2: kafka.dead_letter_topic: must be a topic's name of letters, digits, \".\", \"_\" "
+                    + "and \"-\", not \"^all\""
             ),
             Refusal("sluice.json5", kafka, "\(kafka), insecure: true", "2: kafka.insecure: not built yet"),
             option("\"group.id\": \"g\"", "group.id: is set by Sluice; say kafka.group"),
@@ -71,7 +72,7 @@ struct Refusal: Sendable, CustomTestStringConvertible {
                 "\"fetch.min.byte\": 1",
                 "fetch.min.byte: is not among the settings that Sluice passes on; did you mean \"fetch.min.bytes\"?"),
             option("\"fetch.min.bytes\": 0", "fetch.min.bytes: must be an integer from 1 to 100000000"),
-            option("\"check.crcs\": \"yes\"", "check.crcs: must be true or false"),
+            option("\"socket.keepalive.enable\": \"yes\"", "socket.keepalive.enable: must be true or false"),
             option(
                 "\"security.protocol\": \"TLS\"",
                 "security.protocol: must be one of plaintext, ssl, sasl_plaintext, sasl_ssl"),
@@ -82,7 +83,8 @@ struct Refusal: Sendable, CustomTestStringConvertible {
                 "session.timeout.ms: session.timeout.ms (400000) must not exceed max.poll.interval.ms (300000)"),
             option(
                 "\"receive.message.max.bytes\": 1000000",
-                "receive.message.max.bytes: receive.message.max.bytes (1000000) must be at least 512 more than fetch.max.bytes (52428800)"
+                "receive.message.max.bytes: receive.message.max.bytes (1000000) must be at least 512 "
+                    + "more than fetch.max.bytes (8388608)"
             ),
             Refusal("sluice.json5", "eu: { url: \(url) }", "", "3: stores: must not be empty"),
             Refusal(
@@ -123,7 +125,8 @@ struct Refusal: Sendable, CustomTestStringConvertible {
                 "4: budgets.lane: a lane must not have more than the process: 9MiB for a lane, 8MiB for the process"),
             top(
                 "budgets: { process: \"2MiB\" },",
-                "4: budgets.process: a lane must not have more than the process: 4MiB for a lane, 2MiB for the process"),
+                "4: budgets.process: a lane must not have more than the process: 4MiB for a lane, 2MiB "
+                    + "for the process"),
             top(
                 "budgets: { process: \"96 MB\" },",
                 "4: budgets.process: must be a size such as \"64MiB\", \"1KiB\" or \"1GB\""),
@@ -166,7 +169,8 @@ struct Refusal: Sendable, CustomTestStringConvertible {
                 a, "\"t.a\"", "\"t.a\", \"t.a\"", "3: topics[1]: topic \"t.a\" is claimed already: channels/a.json5:3"),
             Refusal(
                 a, "\"t.a\"", "\"sluice.dead-letters\"",
-                "3: topics[0]: \"sluice.dead-letters\" is kafka.dead_letter_topic: dead letters would be read again for ever"
+                "3: topics[0]: \"sluice.dead-letters\" is kafka.dead_letter_topic: dead letters would "
+                    + "be read again for ever"
             ),
             plus("format: \"cloudevents\",", "4: format: \"cloudevents\" is not built yet"),
             plus("format: \"avro\",", "4: format: \"avro\" is none of json"),
@@ -181,14 +185,16 @@ struct Refusal: Sendable, CustomTestStringConvertible {
                 "4: statuses: has no effect without fields: the canonical event speaks canonical words"),
             Refusal(
                 m, "New: \"received\"", "New: \"recieved\", Old: \"gone\",\n    Odd: 3",
-                "8: statuses.New: \"recieved\" is none of received, validated, allocated, partially_fulfilled, shipped, "
+                "8: statuses.New: \"recieved\" is none of received, validated, allocated, "
+                    + "partially_fulfilled, shipped, "
                     + "invoiced, closed, on_hold, cancelled, release; did you mean \"received\"?",
                 "8: statuses.Old: \"gone\" is none of received, validated, allocated, partially_fulfilled, shipped, "
                     + "invoiced, closed, on_hold, cancelled, release",
                 "9: statuses.Odd: must be a text, not a number"),
             Refusal(
                 m, "\"delivered\"", "\"arrived\"",
-                "9: milestones.There: \"arrived\" is none of tracking, in_transit, delivered, delivery_failed, allocation, "
+                "9: milestones.There: \"arrived\" is none of tracking, in_transit, delivered, "
+                    + "delivery_failed, allocation, "
                     + "payment, refund"),
             Refusal(
                 m, "statuses: { New: \"received\" },\n  milestones: { There: \"delivered\" },", "",
@@ -292,7 +298,9 @@ struct Refusal: Sendable, CustomTestStringConvertible {
             Refusal(x, "W2: {}", "W1: {}", "5: warehouses.W1: is given twice; the first is on line 5"),
             Refusal(x, url, "\"erp.example.com\"", "7: odoo.url: must begin with https:// (or, to loopback, http://)"),
             Refusal(
-                x, url, "\"ftp://erp.example.com\"", "7: odoo.url: must begin with https:// (or, to loopback, http://)"),
+                x, url, "\"ftp://erp.example.com\"",
+                "7: odoo.url: must begin with https:// (or, to "
+                    + "loopback, http://)"),
             Refusal(
                 x, url, "\"https://u:hunter2@erp.example.com\"",
                 "7: odoo.url: must not carry user:password@; say odoo.credentials, with the key by reference"),
@@ -301,11 +309,13 @@ struct Refusal: Sendable, CustomTestStringConvertible {
             Refusal(x, url, "\"https://h/?db=x\"", "7: odoo.url: must have neither a query nor a fragment"),
             Refusal(
                 x, url, "\"http://erp.example.com\"",
-                "7: odoo.url: http is for loopback only: say https, or insecure: true beside it to send orders unencrypted"
+                "7: odoo.url: http is for loopback only: say https, or insecure: true beside it to send "
+                    + "orders unencrypted"
             ),
             Refusal(
                 x, url, "\"http://127.0.0.1.example.com\"",
-                "7: odoo.url: http is for loopback only: say https, or insecure: true beside it to send orders unencrypted"
+                "7: odoo.url: http is for loopback only: say https, or insecure: true beside it to send "
+                    + "orders unencrypted"
             ),
             Refusal(
                 x, "database: \"d\"", "create_at: \"shipped\"", "6: odoo.database: is missing",
