@@ -26,6 +26,7 @@ final class Pipeline: Sendable {
     private let deliveries: [DeliveryService]
     private let deadLetters: [DeadLetterLoop]
     private let ingest: IngestService
+    private let router: RecordRouter
     private let health: Health
     let server: HTTPServer
 
@@ -78,10 +79,12 @@ final class Pipeline: Sendable {
         self.deadLetters = deadLetters
 
         // Ingest.
+        let router = RecordRouter(wiring)
+        self.router = router
         let entities = wiring.laneMap.entities.map { (name: $0.name, store: $0.store) }
         let instance = configuration.kafka.instanceID ?? "\(ProcessInfo.processInfo.hostName):\(getpid())"
         ingest = IngestService(
-            settings: try wiring.ingestSettings(), decoder: RecordRouter(wiring),
+            settings: try wiring.ingestSettings(), decoder: router,
             sink: LaneRouter(queues: queues, lanes: wiring.laneMap.lanes), ledger: ledger, sources: sources,
             store: StoreLedger(
                 settings: wiring.connections, sources: sources, entities: entities, instance: instance),
@@ -176,6 +179,9 @@ final class Pipeline: Sendable {
         log.flush()
         return isDrained
     }
+
+    /// Records polled since the start.
+    var recordsPolled: Int { router.polled.load(ordering: .relaxed) }
 
     /// Whether nothing polled is open any more.
     var isIdle: Bool { ledger.openRecords == 0 && queues.allSatisfy { $0.isEmpty } }

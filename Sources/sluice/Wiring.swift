@@ -7,6 +7,7 @@ import Orders
 import Partitioner
 import Postgres
 import Store
+import Synchronization
 import Workers
 
 // From the configuration to what each stage needs. Stages do not know the configuration, nor each other.
@@ -183,7 +184,9 @@ extension Duration {
 }
 
 /// Decodes by the topic's channel, and routes.
-struct RecordRouter: RecordDecoding {
+final class RecordRouter: RecordDecoding {
+    /// Records polled since the start.
+    let polled = Atomic(0)
     private let decoders: [EventDecoder]
     private let channels: [String]
     private let laneMap: LaneMap
@@ -206,6 +209,7 @@ struct RecordRouter: RecordDecoding {
     func decode(
         topic: Int32, value: [UInt8]?, key: () -> [UInt8]?, headers: () -> [PolledHeader], source: SourcePosition
     ) -> Taken {
+        polled.add(1, ordering: .relaxed)
         let channel = channels[Int(topic)]
         let taken = laneMap.route(
             decoders[Int(topic)].decode(value: value, key: nil, source: source), channelName: channel)

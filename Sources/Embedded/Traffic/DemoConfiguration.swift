@@ -113,6 +113,7 @@ public struct DemoConfiguration: Sendable {
                 event_id: "/notificationId", order_ref: "/payload/orderId", legal_entity: "/payload/merchant",
                 warehouse: "/payload/fulfilment/node", status: "/payload/status", occurred_at: "/payload/updatedAt",
                 sequence: "/payload/revision", currency: "/payload/currency", total: "/payload/total",
+                customer: { ref: "/payload/buyer/id", name: "/payload/buyer/name" },
                 lines: {
                   at: "/payload/items", line: "/position", sku: "/sku", quantity: "/qty", unit_price: "/price/amount",
                 },

@@ -5,6 +5,3 @@ enum OrderCommand {
 enum DevCommand {
     static func run(_ words: [String]) throws(CommandFailure) -> Int32 { throw CommandFailure(code: .usage, message: "x") }
 }
-enum DemoCommand {
-    static func run(_ words: [String]) throws(CommandFailure) -> Int32 { throw CommandFailure(code: .usage, message: "x") }
-}

@@ -1,0 +1,144 @@
+import Embedded
+import Foundation
+import OrderEvents
+import Odoo
+import Postgres
+import Store
+
+/// What the demo's store holds, per legal entity.
+struct DemoCounts {
+    var rows: [String: [Outcome: Int64]] = [:]
+    var backlog: [String: Int64] = [:]
+    var inOdoo: [String: Int64] = [:]
+    /// Parked events that are still to get their fallback.
+    var parkedDue: Int64 = 0
+    /// Orders of the backlog that no person has to look at.
+    var backlogMoving: Int64 = 0
+
+    private static let outcomes = Statement(
+        "demo_outcomes", "SELECT legal_entity, outcome, count(*) FROM outcomes GROUP BY 1, 2")
+    private static let waiting = Statement(
+        "demo_waiting",
+        """
+        SELECT (SELECT count(*) FROM parked WHERE released_at IS NULL AND due_at < now() + interval '1 day'),
+               (SELECT count(*) FROM backlog b WHERE NOT EXISTS (
+                    SELECT FROM exceptions x WHERE x.legal_entity = b.legal_entity AND x.order_ref = b.order_ref
+                    AND x.resolved_at IS NULL AND x.severity = 'error'))
+        """)
+    private static let backlogs = Statement(
+        "demo_backlog", "SELECT legal_entity, count(*) FROM backlog GROUP BY 1")
+    private static let delivered = Statement(
+        "demo_delivered", "SELECT legal_entity, count(*) FROM deliveries WHERE odoo_id IS NOT NULL GROUP BY 1")
+
+    static func read(_ connection: inout Connection) throws(PostgresError) -> DemoCounts {
+        var counts = DemoCounts()
+        let rows = try connection.query(outcomes)
+        for row in 0..<rows.count {
+            guard let outcome = Outcome(rawValue: UInt8(truncatingIfNeeded: rows.int64(row, 1))) else { continue }
+            counts.rows[rows.text(row, 0), default: [:]][outcome] = rows.int64(row, 2)
+        }
+        let waits = try connection.query(waiting)
+        counts.parkedDue = waits.int64(0, 0)
+        counts.backlogMoving = waits.int64(0, 1)
+        let backlog = try connection.query(backlogs)
+        for row in 0..<backlog.count { counts.backlog[backlog.text(row, 0)] = backlog.int64(row, 1) }
+        let orders = try connection.query(delivered)
+        for row in 0..<orders.count { counts.inOdoo[orders.text(row, 0)] = orders.int64(row, 1) }
+        return counts
+    }
+
+    /// All rows of an outcome.
+    func sum(_ outcome: Outcome) -> Int64 { rows.values.reduce(0) { $0 + ($1[outcome] ?? 0) } }
+
+    /// All rows.
+    var total: Int64 { rows.values.reduce(0) { $0 + $1.values.reduce(0, +) } }
+}
+
+/// Holds what the Odoo stand-in has against what the store says that it should have.
+struct OdooAudit {
+    /// Sales orders per legal entity.
+    var orders: [String: Int] = [:]
+    /// What is wrong, in words.
+    var findings: [String] = []
+
+    private static let truth = Statement(
+        "demo_truth",
+        """
+        SELECT o.legal_entity, o.order_ref, o.state,
+               (o.document::jsonb -> 'reached') ? 'cancelled' AND o.document::jsonb ->> 'path' = 'cancelled',
+               EXISTS (SELECT FROM exceptions x WHERE x.legal_entity = o.legal_entity AND x.order_ref = o.order_ref
+                       AND x.resolved_at IS NULL AND x.severity = 'error'),
+               (o.document::jsonb ->> 'path') IN ('allocated', 'partially_fulfilled', 'shipped', 'invoiced', 'closed'),
+               (o.document::jsonb -> 'reached') ?| ARRAY['partially_fulfilled', 'shipped', 'invoiced', 'closed', 'on_hold']
+        FROM orders o WHERE o.state > 0 ORDER BY 1, 2
+        """)
+
+    /// - Parameters:
+    ///   - ordersJSON: the stand-in's sales orders.
+    ///   - expectations: what the generator believes of the orders' ends.
+    static func run(
+        ordersJSON: String, expectations: [ExpectedOrder], _ connection: inout Connection
+    ) throws(CommandFailure) -> OdooAudit {
+        guard
+            let list = try? JSONSerialization.jsonObject(with: Data(ordersJSON.utf8)) as? [[String: Any]]
+        else { throw CommandFailure(code: .software, message: "the stand-in's orders cannot be read") }
+        var held: [String: [[String: Any]]] = [:]
+        for order in list { held[order["external_id"] as? String ?? "?", default: []].append(order) }
+        var audit = OdooAudit()
+        var states: [String: CanonicalState] = [:]
+        do throws(PostgresError) {
+            let rows = try connection.query(truth)
+            for row in 0..<rows.count {
+                let entity = rows.text(row, 0)
+                let ref = rows.text(row, 1)
+                let state = CanonicalState(rawValue: UInt8(truncatingIfNeeded: rows.int64(row, 2)))
+                states["\(entity) \(ref)"] = state
+                let id = ExternalID.order(legalEntity: entity, orderRef: ref)
+                let found = held.removeValue(forKey: id) ?? []
+                audit.orders[entity, default: 0] += found.count
+                audit.compare(
+                    "\(entity) \(ref)", found, isCancelled: rows.bool(row, 3), hasException: rows.bool(row, 4),
+                    isConfirmed: rows.bool(row, 5), isHeld: state == .onHold, hasRemarks: rows.bool(row, 6))
+            }
+        } catch {
+            throw CommandFailure(code: .unavailable, message: "the orders cannot be read: \(error.message)")
+        }
+        for id in held.keys.sorted() { audit.findings.append("\(id): in Odoo, but not in the store") }
+        audit.compare(expectations, states)
+        return audit
+    }
+
+    private mutating func compare(
+        _ name: String, _ found: [[String: Any]], isCancelled: Bool, hasException: Bool, isConfirmed: Bool,
+        isHeld: Bool, hasRemarks: Bool
+    ) {
+        guard found.count == 1, let order = found.first else {
+            // An order that ended before it could be created has nothing to cancel.
+            if found.isEmpty, isCancelled || hasException { return }
+            findings.append("\(name): \(found.count) sales orders in Odoo instead of one")
+            return
+        }
+        let state = order["state"] as? String ?? ""
+        let expected = isCancelled ? "cancel" : isConfirmed ? "sale" : "draft"
+        // A hold that came before confirmation keeps a quotation; one that came after leaves the sales order.
+        let fits = state == expected || (isHeld && state == "draft") || hasException
+        if !fits { findings.append("\(name): Odoo has \(state) instead of \(expected)") }
+        if hasRemarks, (order["notes"] as? Int ?? 0) == 0, !isCancelled, !hasException {
+            findings.append("\(name): no note in Odoo")
+        }
+    }
+
+    private mutating func compare(_ expectations: [ExpectedOrder], _ states: [String: CanonicalState]) {
+        for order in expectations {
+            guard let expected = order.finalState else { continue }
+            let name = "\(order.legalEntity) \(order.orderRef)"
+            guard let state = states[name] else {
+                findings.append("\(name): not in the store")
+                continue
+            }
+            if state != expected {
+                findings.append("\(name): the store has \(state.name), the traffic ended with \(expected.name)")
+            }
+        }
+    }
+}

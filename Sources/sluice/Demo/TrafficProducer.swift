@@ -1,0 +1,76 @@
+import Embedded
+import Foundation
+import Kafka
+import OrderEvents
+
+/// Produces generated traffic, paced by what has been consumed: the mock cluster forgets what nobody has read.
+final class TrafficProducer: Sendable {
+    /// Records that may be produced and not yet consumed.
+    static let lead = 4000
+
+    private let brokers: [String]
+    private let settings: TrafficSettings
+    private let recordsPerSecond: Int
+
+    init(brokers: [String], settings: TrafficSettings, recordsPerSecond: Int) {
+        self.brokers = brokers
+        self.settings = settings
+        self.recordsPerSecond = recordsPerSecond
+    }
+
+    /// What was produced.
+    struct Result {
+        var counts: TrafficCounts
+        var expectations: [ExpectedOrder]
+        var acknowledged: Int
+        var failed: Int
+    }
+
+    /// Produces everything; `consumed` says how many records have been polled so far. Blocks.
+    func run(consumed: () -> Int, isStopping: () -> Bool) throws(CommandFailure) -> Result {
+        do throws(KafkaError) {
+            let producer = try Producer(
+                ClientSettings([
+                    "bootstrap.servers": brokers.joined(separator: ","), "client.id": "sluice-traffic", "linger.ms": "5",
+                    "acks": "all", "enable.idempotence": "true",
+                ]))
+            var generator = TrafficGenerator(settings)
+            let start = ContinuousClock.now
+            var produced = 0
+            while !isStopping() {
+                let records = generator.next(upTo: 100)
+                if records.isEmpty { break }
+                for record in records { try Self.produce(record, producer) }
+                produced += records.count
+                producer.serve()
+                // Wait for the pace, and for the consumer.
+                let due = start + .seconds(Double(produced) / Double(recordsPerSecond))
+                while ContinuousClock.now < due || produced - consumed() > Self.lead, !isStopping() {
+                    producer.serve(within: .milliseconds(10))
+                }
+            }
+            _ = producer.flush(within: .seconds(30))
+            return Result(
+                counts: generator.counts, expectations: generator.expectations, acknowledged: producer.delivered,
+                failed: producer.failed)
+        } catch {
+            throw CommandFailure(code: .unavailable, message: "traffic cannot be produced: \(error.description)")
+        }
+    }
+
+    private static func produce(_ record: TrafficRecord, _ producer: borrowing Producer) throws(KafkaError) {
+        let outgoing = OutgoingRecord(
+            topic: record.topic, key: record.key, value: record.value,
+            headers: record.headers.map { RecordHeader($0.name, $0.value) },
+            timestamp: record.timestamp.microseconds / 1000)
+        while true {
+            do throws(KafkaError) {
+                return try producer.produce(outgoing)
+            } catch {
+                // The library's queue is full: let it send.
+                guard error.code == .queueFull else { throw error }
+                producer.serve(within: .milliseconds(20))
+            }
+        }
+    }
+}
