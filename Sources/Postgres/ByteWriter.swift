@@ -33,8 +33,16 @@ struct ByteWriter: Sendable {
 
     @inline(never) private mutating func grow(by count: Int) {
         let size = max(bytes.count * 2, end + count, 256)
-        bytes.reserveCapacity(size)
-        bytes.append(contentsOf: repeatElement(0, count: size - bytes.count))
+        let written = end
+        // One copy and one fill, whatever the build: appending zeros one by one made debug builds crawl.
+        bytes = unsafe [UInt8](unsafeUninitializedCapacity: size) { target, count in
+            let raw = UnsafeMutableRawBufferPointer(target)
+            unsafe bytes.withUnsafeBytes { (source: UnsafeRawBufferPointer) in
+                unsafe raw.copyMemory(from: UnsafeRawBufferPointer(rebasing: source[..<written]))
+            }
+            if let base = raw.baseAddress { unsafe memset(base + written, 0, size - written) }
+            count = size
+        }
     }
 
     @inline(__always) private mutating func room(_ count: Int) {
