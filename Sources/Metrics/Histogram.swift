@@ -85,6 +85,8 @@ import Synchronization
 
     /// Takes each cell out of `cold` whole, so that even an observer who was stopped there for long loses nothing.
     private func move(from cold: Int, to hot: Int) -> Snapshot {
+        let sum = Double(bitPattern: unsafe cells[cold].exchange(0, ordering: .acquiringAndReleasing))
+        add(sum, toSumAt: hot)
         var counts: [Int] = []
         counts.reserveCapacity(width - 1)
         for bucket in 1..<width {
@@ -92,8 +94,6 @@ import Synchronization
             counts.append(Int(truncatingIfNeeded: count))
             if count > 0 { unsafe cells[hot + bucket].wrappingAdd(count, ordering: .relaxed) }
         }
-        let sum = Double(bitPattern: unsafe cells[cold].exchange(0, ordering: .acquiringAndReleasing))
-        add(sum, toSumAt: hot)
         return Snapshot(counts: counts, sum: sum)
     }
 

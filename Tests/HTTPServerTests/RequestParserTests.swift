@@ -304,7 +304,9 @@ private let goodRequests = [
         }
     }
 
-    /// Goal: no bytes trap the parser or make it depend on splits. Method: seeded mutations of every example above.
+    /// Goal: no bytes trap the parser or make it depend on splits.
+    ///
+    /// Method: seeded mutations of every example above.
     @Test func mutatedRequestsAreReadTheSameWay() {
         let seed = UInt64.random(in: 0 ... .max)
         print("RequestParserTests seed \(seed)")

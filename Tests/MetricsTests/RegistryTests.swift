@@ -151,7 +151,9 @@ import Testing
     }
 }
 
-/// Runs `body` on that many threads at once and waits for all. Dispatch would run as many as there are cores.
+/// Runs `body` on that many threads at once and waits for all.
+///
+/// Dispatch would run as many as there are cores.
 private func onThreads(_ count: Int, _ body: @escaping @Sendable (Int) -> Void) {
     let done = DispatchGroup()
     for index in 0..<count {
@@ -192,13 +194,14 @@ private func onThreads(_ count: Int, _ body: @escaping @Sendable (Int) -> Void) 
         let registry = Registry(processMetrics: false)
         let histogram = registry.histogram("h", help: "", buckets: [0.5, 1, 4]).with()
         let sizes = [0.5, 1, 4, 8]
+        let rounds = 20_000
         let scrapes = Counter(refusals: nil)
         let observed = Counter(refusals: nil)
         let torn = Counter(refusals: nil)
         onThreads(6) { thread in
             if thread < 4 {
                 var round = 0
-                while scrapes.value < 4_000 {
+                while scrapes.value < 2 * rounds {
                     histogram.observe(sizes[(round + thread) % 4], count: round % 3 + 1)
                     observed.add(round % 3 + 1)
                     round += 1
@@ -206,7 +209,7 @@ private func onThreads(_ count: Int, _ body: @escaping @Sendable (Int) -> Void) 
                 return
             }
             var last = 0
-            for _ in 0..<2_000 {
+            for _ in 0..<rounds {
                 let snapshot = histogram.snapshot()
                 let sum = zip(snapshot.counts, sizes).reduce(0) { $0 + Double($1.0) * $1.1 }
                 let count = snapshot.counts.reduce(0, +)
