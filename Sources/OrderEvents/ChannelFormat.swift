@@ -113,7 +113,7 @@ public struct Mapping: Sendable {
     /// Milestones of the channel's words; a word may have both.
     public var milestones: [String: Milestone]
 
-    /// Most words that `statuses` or `milestones` may have.
+    /// Most words that `statuses` or `milestones` may have; the configuration refuses more.
     public static let maximumWords = WordTable.maximumWords
 
     /// A mapping of the required fields; the others are set afterwards.

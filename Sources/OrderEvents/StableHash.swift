@@ -19,20 +19,25 @@ public enum StableHash {
 
     /// The hash of `bytes`; other seeds give independent functions.
     public static func hash(_ bytes: Span<UInt8>, seed: UInt64 = 0) -> UInt64 {
-        let count = bytes.count
+        hash(bytes, 0, bytes.count, seed: seed)
+    }
+
+    /// The hash of the `count` bytes from `start`; faster than of a part, whose end hides what may be loaded.
+    static func hash(_ bytes: Span<UInt8>, _ start: Int, _ count: Int, seed: UInt64 = 0) -> UInt64 {
+        let end = start &+ count
         var a = seed ^ (UInt64(truncatingIfNeeded: count) &* finish)
         var b = seed &+ last
-        var index = 0
-        while index &+ 16 <= count {
+        var index = start
+        while index &+ 16 <= end {
             a = step(a, bytes.word(at: index), even)
             b = step(b, bytes.word(at: index &+ 8), odd)
             index &+= 16
         }
-        if index &+ 8 <= count {
+        if index &+ 8 <= end {
             a = step(a, bytes.word(at: index), even)
             index &+= 8
         }
-        if index < count { b = step(b, bytes.word(at: index, length: count &- index), odd) }
+        if index < end { b = step(b, bytes.word(at: index, length: end &- index), odd) }
         return mixed(a ^ (b << 29 | b >> 35))
     }
 
@@ -50,8 +55,8 @@ public enum StableHash {
     ///   - orderRef: the order reference within them.
     /// - Returns: the hash, equal for equal keys.
     public static func orderKey(seed: UInt64, bytes: Span<UInt8>, orderRef: Slice) -> UInt64 {
-        let start = Int(orderRef.start)
-        return hash(bytes.extracting(start..<start + Int(orderRef.count)), seed: seed)
+        let key = bytes.extracting(Int(orderRef.start)..<Int(orderRef.start) + Int(orderRef.count))
+        return hash(key, seed: seed)
     }
 
     @inline(__always) private static func step(_ lane: UInt64, _ word: UInt64, _ factor: UInt64) -> UInt64 {

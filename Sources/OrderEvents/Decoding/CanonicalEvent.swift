@@ -171,28 +171,46 @@ extension DecodePass {
     }
 
     /// The next member of the object whose name belongs to the format and whose value is not null; nil at its end.
+    @inline(__always)
     mutating func nextName(_ object: inout JSONObject, _ bytes: Span<UInt8>) throws(DecodeFailure) -> CanonicalName? {
+        guard let value = try nextKnown(&object, in: names, bytes) else { return nil }
+        return CanonicalName(rawValue: value)
+    }
+
+    /// The value in `table` of the object's next member that is in the table and not null; nil at the object's end.
+    ///
+    /// Reads over all other members, and finds duplicates among all.
+    mutating func nextKnown(
+        _ object: inout JSONObject, in table: borrowing WordTable, _ bytes: Span<UInt8>
+    ) throws(DecodeFailure) -> UInt8? {
         do throws(JSONError) {
-            while let key = try reader.nextKey(&object, bytes) {
-                let value =
-                    key.hasEscapes
-                    ? Self.escapedValue(key, in: names, bytes)
-                    : names.value(of: bytes, key.start, key.count)
-                guard let value, let name = CanonicalName(rawValue: value) else {
+            while true {
+                let key: JSONText
+                let value: UInt8?
+                if let name = reader.nextShortName(&object, bytes) {
+                    key = name.text
+                    value = table.value(low: name.low, high: name.high, count: key.count)
+                } else {
+                    guard let name = try reader.nextKey(&object, bytes) else { return nil }
+                    key = name
+                    value =
+                        key.hasEscapes
+                        ? Self.escapedValue(key, in: table, bytes) : table.value(of: bytes, key.start, key.count)
+                }
+                guard let value else {
                     try reader.note(key, in: object, bytes)
                     try reader.skipValue(bytes)
                     continue
                 }
                 try reader.know(value, key, in: &object)
-                guard try reader.kind(bytes) == .null else { return name }
+                guard try reader.peek(bytes) == 0x6E else { return value }
                 try reader.null(bytes)
             }
-            return nil
         } catch { throw DecodeFailure(error) }
     }
 
     /// Looks a name with escapes up.
-    static func escapedValue(_ key: JSONText, in table: WordTable, _ bytes: Span<UInt8>) -> UInt8? {
+    static func escapedValue(_ key: JSONText, in table: borrowing WordTable, _ bytes: Span<UInt8>) -> UInt8? {
         var plain: [UInt8] = []
         key.append(to: &plain, from: bytes)
         return table.value(of: plain.span, 0, plain.count)

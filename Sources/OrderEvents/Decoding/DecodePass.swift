@@ -50,10 +50,11 @@ struct DecodePass: ~Copyable {
         do throws(JSONError) { try reader.skipValue(bytes) } catch { throw DecodeFailure(error) }
     }
 
-    @inline(__always)
+    /// Reads a text.
     mutating func string(_ bytes: Span<UInt8>) throws(DecodeFailure) -> JSONText {
         do throws(JSONError) {
-            if try reader.kind(bytes) == .string { return try reader.string(bytes) }
+            if try reader.peek(bytes) == 0x22 { return try reader.string(bytes) }
+            _ = try reader.kind(bytes)
         } catch { throw DecodeFailure(error) }
         throw DecodeFailure(.wrongType, "must be a text")
     }

@@ -40,6 +40,7 @@ extension DecodePass {
         _ index: Int, _ plan: MappingPlan, _ found: inout MappedFields, _ bytes: Span<UInt8>, _ format: CompiledFormat
     ) throws(DecodeFailure) {
         let kind = try kind(bytes)
+        // Only an element can be null: of members, null is absent.
         if kind == .null { return try skip(bytes) }
         if let field = plan.document.nodes[index].fields.first {
             let start = reader.position
@@ -211,20 +212,7 @@ extension DecodePass {
     private mutating func nextChild(
         _ object: inout JSONObject, of node: Int, in plan: FieldPlan, _ bytes: Span<UInt8>
     ) throws(DecodeFailure) -> Int? {
-        do throws(JSONError) {
-            while let key = try reader.nextKey(&object, bytes) {
-                let value =
-                    key.hasEscapes
-                    ? Self.escapedValue(key, in: plan.nodes[node].members, bytes)
-                    : plan.nodes[node].members.value(of: bytes, key.start, key.count)
-                if let value {
-                    try reader.know(value, key, in: &object)
-                    return plan.nodes[node].children[Int(value)]
-                }
-                try reader.note(key, in: object, bytes)
-                try reader.skipValue(bytes)
-            }
-            return nil
-        } catch { throw DecodeFailure(error) }
+        guard let value = try nextKnown(&object, in: plan.nodes[node].members, bytes) else { return nil }
+        return plan.nodes[node].children[Int(value)]
     }
 }

@@ -15,8 +15,8 @@ struct WordTable: Sendable {
         var start: Int32 = 0
     }
 
-    /// Most words in one table.
-    static let maximumWords = 250
+    /// Most words in one table; whoever gives more has to refuse them first.
+    static let maximumWords = 1000
 
     private var slots: [Slot]
     private var rest: [UInt8] = []
@@ -48,21 +48,32 @@ struct WordTable: Sendable {
     }
 
     @inline(__always) private func place(_ low: UInt64, _ high: UInt64) -> Int {
-        Int(truncatingIfNeeded: ((low ^ (high &* 31)) &* 0x9D39_2A1F_64C7_8B5D) >> shift)
+        Int(truncatingIfNeeded: ((low ^ (high &* 31)) &* 0x9D39_2A1F_64C7_8B5D) &>> shift)
     }
 
     /// The value of the word of `count` bytes at `start`, or nil.
     @inline(__always) func value(of bytes: Span<UInt8>, _ start: Int, _ count: Int) -> UInt8? {
         let low = bytes.word(at: start, length: count)
         let high = count > 8 ? bytes.word(at: start &+ 8, length: count &- 8) : 0
+        if count <= 16 { return value(low: low, high: high, count: count) }
         var index = place(low, high)
         while true {
             let slot = slots[index]
             if slot.count < 0 { return nil }
-            if slot.low == low, slot.high == high, Int(slot.count) == count, count <= 16 || sameRest(slot, bytes, start)
-            {
+            if slot.low == low, slot.high == high, Int(slot.count) == count, sameRest(slot, bytes, start) {
                 return slot.value
             }
+            index = (index &+ 1) & (slots.count &- 1)
+        }
+    }
+
+    /// The value of the word of `count` bytes, at most sixteen, in two words whose bytes behind it are zero.
+    @inline(__always) func value(low: UInt64, high: UInt64, count: Int) -> UInt8? {
+        var index = place(low, high)
+        while true {
+            let slot = slots[index]
+            if slot.low == low, slot.high == high, Int(slot.count) == count { return slot.value }
+            if slot.count < 0 { return nil }
             index = (index &+ 1) & (slots.count &- 1)
         }
     }

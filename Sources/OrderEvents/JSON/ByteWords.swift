@@ -26,6 +26,9 @@ enum ByteWord {
     /// Index of the lowest byte that is flagged.
     @inline(__always) static func lowest(_ flags: UInt64) -> Int { flags.trailingZeroBitCount >> 3 }
 
+    /// A mask for the bytes below the lowest that is flagged; one has to be.
+    @inline(__always) static func below(_ flags: UInt64) -> UInt64 { ((flags & (0 &- flags)) >> 7) &- 1 }
+
     /// A mask for the lowest `count` bytes, 0...8.
     @inline(__always) static func mask(_ count: Int) -> UInt64 {
         count >= 8 ? .max : (1 &<< UInt64(truncatingIfNeeded: count &* 8)) &- 1

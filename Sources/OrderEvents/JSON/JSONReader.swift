@@ -188,6 +188,7 @@ public struct JSONReader: Sendable {
     @inline(__always)
     public mutating func string(_ bytes: Span<UInt8>) throws(JSONError) -> JSONText {
         guard try peek(bytes) == 0x22 else { throw JSONError(.unexpectedByte, at: position) }
+        if let text = shortString(bytes) { return text }
         return try scanString(bytes)
     }
 

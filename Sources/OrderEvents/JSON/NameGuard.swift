@@ -33,11 +33,11 @@ struct NameGuard: Sendable {
         if key.hasEscapes {
             let start = texts.count
             key.append(to: &texts, from: bytes)
-            let hash = StableHash.hash(texts.span.extracting(start..<texts.count))
+            let hash = StableHash.hash(texts.span, start, texts.count - start)
             mark = Mark(
                 hash: hash, start: start, count: texts.count - start, unescaped: true, position: key.start)
         } else {
-            let hash = StableHash.hash(bytes.extracting(key.start..<key.start + key.count))
+            let hash = StableHash.hash(bytes, key.start, key.count)
             mark = Mark(hash: hash, start: key.start, count: key.count, unescaped: false, position: key.start)
         }
         let first = object.firstName
