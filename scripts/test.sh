@@ -44,7 +44,7 @@ else
     if [ "$status" -ne 0 ]; then
         read -r passed failed skipped <<<"$counts"
         counts="$passed $((failed + 1)) $skipped"
-        echo "test: the test process ended without a report (exit $status): the test that ended it counts as failed." >&2
+        echo "test: the tests ended without a report (exit $status): the one that ended them counts as failed." >&2
     fi
 fi
 read -r passed failed skipped <<<"$counts"

@@ -15,8 +15,8 @@ import Testing
         "FoundationNetworking": ["Odoo"],
         "Dispatch": ["HTTPServer", "Metrics", "Odoo", "Delivery", "Embedded", "sluice"],
         "Glibc": [
-            "HTTPServer", "Metrics", "Kafka", "Postgres", "Ingest", "Store", "Workers", "Odoo", "Delivery", "Embedded",
-            "sluice",
+            "Configuration", "HTTPServer", "Metrics", "Kafka", "Postgres", "Ingest", "Store", "Workers", "Odoo",
+            "Delivery", "Embedded", "sluice",
         ],
         // Everywhere but in the vocabulary and in pure logic, which share nothing.
         "Synchronization": [
@@ -70,6 +70,7 @@ import Testing
 
     /// The module that a line imports; `import class Foundation.Thread` gives `Foundation.Thread`.
     static func module(of line: String) -> String? {
+        guard line.contains("import ") else { return nil }
         var words = line.split(separator: " ").map(String.init)
         while let first = words.first,
             first.hasPrefix("@") || ["public", "internal", "package", "private"].contains(first)

@@ -84,10 +84,18 @@ struct CodeScanner {
         let text = Array(line.utf8)
         var kept: [UInt8] = []
         var index = 0
-        func begins(_ mark: String) -> Bool { text[index...].starts(with: mark.utf8) }
+        // By index: a debug build is slow enough without slices.
+        func begins(_ mark: StaticString) -> Bool {
+            guard index + mark.utf8CodeUnitCount <= text.count else { return false }
+            for (offset, byte) in mark.description.utf8.enumerated() where text[index + offset] != byte { return false }
+            return true
+        }
         while index < text.count {
             var step = 1
+            let byte = text[index]
+            let isSpecial = byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "/") || byte == UInt8(ascii: "#")
             switch state {
+            case .code where !isSpecial: kept.append(byte)
             case .code:
                 if begins("//") { return String(decoding: kept, as: UTF8.self) }
                 if begins("/*") {
