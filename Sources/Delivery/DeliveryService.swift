@@ -13,8 +13,11 @@ internal import Synchronization
 /// what the tasks bring back. Level-triggered: it looks at what is due, nobody has to tell it; `poke` only makes it look
 /// sooner.
 public final class DeliveryService: Sendable {
-    /// How long a taken order is left alone by others: longer than any visit may take.
-    static let leaseMicroseconds: Int64 = 600_000_000
+    /// How long a taken order is left alone by others; renewed while its visit is under way, so that the orders of a
+    /// process that was killed are taken up soon.
+    static let leaseMicroseconds: Int64 = 30_000_000
+    /// How often leases are renewed.
+    static let renewInterval: Duration = .seconds(8)
     /// How often an idle destination is looked at.
     static let lookInterval: Duration = .milliseconds(500)
     /// How often the backlog is measured for the metrics.
@@ -84,7 +87,9 @@ public final class DeliveryService: Sendable {
     private struct DeliveryDesk {
         let service: DeliveryService
         var orders: [OdooOrders]
-        var inFlight: [Int]
+        /// Orders whose visits are under way, by destination.
+        var underway: [Set<String>]
+        var nextRenewal = ContinuousClock.now + DeliveryService.renewInterval
         var nextLook: [ContinuousClock.Instant]
         var nextMeasure = ContinuousClock.now
         var throughput: [String: DrainRate] = [:]
@@ -92,7 +97,7 @@ public final class DeliveryService: Sendable {
         init(service: DeliveryService) {
             self.service = service
             orders = service.destinations.map { $0.makeOrders() }
-            inFlight = Array(repeating: 0, count: orders.count)
+            underway = Array(repeating: [], count: orders.count)
             nextLook = Array(repeating: .now, count: orders.count)
         }
 
@@ -115,7 +120,7 @@ public final class DeliveryService: Sendable {
             }
         }
 
-        private var isDone: Bool { service.state.withLock { $0.isStopping } && inFlight.allSatisfy { $0 == 0 } }
+        private var isDone: Bool { service.state.withLock { $0.isStopping } && underway.allSatisfy(\.isEmpty) }
 
         /// Works until it is done or the connection is lost.
         private mutating func serve(_ connection: inout Connection) {
@@ -123,6 +128,7 @@ public final class DeliveryService: Sendable {
                 do throws(StoreError) {
                     try record(&connection)
                     try look(&connection)
+                    try renew(&connection)
                     try measure(&connection)
                 } catch {
                     service.log.warning(
@@ -147,10 +153,15 @@ public final class DeliveryService: Sendable {
         /// Takes due orders for every destination that has room.
         private mutating func look(_ connection: inout Connection) throws(StoreError) {
             guard !service.state.withLock({ $0.isStopping }) else { return }
-            for (index, destination) in service.destinations.enumerated() where nextLook[index] <= .now {
-                let room = destination.visitLimit - inFlight[index]
-                guard room > 0 else {
-                    nextLook[index] = .now + .milliseconds(100)
+            let asking = nextLook.indices.filter { nextLook[$0] <= .now }
+            guard !asking.isEmpty else { return }
+            let due = try Backlog.due(
+                legalEntities: asking.map { service.destinations[$0].settings.legalEntity }, &connection)
+            for index in asking {
+                let destination = service.destinations[index]
+                let room = destination.visitLimit - underway[index].count
+                guard room > 0, due.contains(destination.settings.legalEntity) else {
+                    nextLook[index] = .now + (room > 0 ? DeliveryService.lookInterval : .milliseconds(100))
                     continue
                 }
                 let taken = try Backlog.take(
@@ -163,8 +174,9 @@ public final class DeliveryService: Sendable {
         }
 
         private mutating func visit(_ taken: BacklogOrder, _ index: Int) {
-            inFlight[index] += 1
-            service.metrics.inFlight.with(service.destinations[index].settings.legalEntity).set(Double(inFlight[index]))
+            underway[index].insert(taken.orderRef)
+            service.metrics.inFlight.with(service.destinations[index].settings.legalEntity).set(
+                Double(underway[index].count))
             let destination = service.destinations[index]
             let odoo = orders[index]
             let service = service
@@ -196,9 +208,9 @@ public final class DeliveryService: Sendable {
                 record.ending = Self.endingCodes
                 let upToDate = try Backlog.record(record, legalEntity: entity, &connection)
                 service.state.withLock { _ = $0.finished.removeFirst() }
-                inFlight[visit.destination] -= 1
+                underway[visit.destination].remove(visit.taken.orderRef)
                 nextLook[visit.destination] = .now
-                service.metrics.inFlight.with(entity).set(Double(inFlight[visit.destination]))
+                service.metrics.inFlight.with(entity).set(Double(underway[visit.destination].count))
                 if upToDate {
                     let now = Int64(Date().timeIntervalSince1970 * 1_000_000)
                     service.metrics.latency.with(entity, "delivery").observe(
@@ -217,6 +229,18 @@ public final class DeliveryService: Sendable {
         private static func microseconds(_ duration: Duration) -> Int64 {
             let (seconds, attoseconds) = duration.components
             return seconds * 1_000_000 + attoseconds / 1_000_000_000_000
+        }
+
+        /// Renews the leases of the visits under way.
+        private mutating func renew(_ connection: inout Connection) throws(StoreError) {
+            guard nextRenewal <= .now else { return }
+            nextRenewal = .now + DeliveryService.renewInterval
+            var orders: [(legalEntity: String, orderRef: String)] = []
+            for (index, refs) in underway.enumerated() {
+                let entity = service.destinations[index].settings.legalEntity
+                for ref in refs.sorted() { orders.append((entity, ref)) }
+            }
+            try Backlog.renew(orders, lease: DeliveryService.leaseMicroseconds, &connection)
         }
 
         private mutating func measure(_ connection: inout Connection) throws(StoreError) {

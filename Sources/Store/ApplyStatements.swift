@@ -206,6 +206,17 @@ public enum ApplyStatements {
         ON CONFLICT (legal_entity, order_ref) DO NOTHING
         """)
 
+    /// timestamptz now, text[] legal_entity, text[] order_ref: these orders changed, so a visit that was refused before
+    /// may succeed now. What is under way is left alone: its record sees the change.
+    public static let hastenBacklog = Statement(
+        "hasten_backlog",
+        """
+        UPDATE backlog b SET due_at = $1::timestamptz, attempts = 0
+        FROM unnest($2::text[], $3::text[]) AS r(e, k)
+        WHERE b.legal_entity = r.e AND b.order_ref = r.k AND b.attempts > 0 AND b.visited_at IS NULL
+              AND b.due_at > $1::timestamptz
+        """)
+
     /// text[] topic, integer[] partition.
     public static let addPartitions = Statement(
         "add_partitions",

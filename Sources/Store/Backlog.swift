@@ -78,6 +78,20 @@ public enum Backlog {
         LEFT JOIN deliveries d ON d.legal_entity = $1 AND d.order_ref = t.order_ref
         ORDER BY t.class, t.since
         """)
+    /// One probe of the index for each entity, however long their backlogs are.
+    private static let dueEntities = Statement(
+        "backlog_due_entities",
+        """
+        SELECT r.e FROM unnest($1::text[]) AS r(e)
+        WHERE EXISTS (SELECT FROM backlog WHERE legal_entity = r.e AND due_at <= now())
+        """)
+    private static let renewal = Statement(
+        "backlog_renew",
+        """
+        UPDATE backlog b SET due_at = now() + $3 * interval '1 microsecond'
+        FROM unnest($1::text[], $2::text[]) AS r(e, k)
+        WHERE b.legal_entity = r.e AND b.order_ref = r.k AND b.visited_at IS NOT NULL
+        """)
     private static let lockOrder = Statement(
         "backlog_lock_order", "SELECT version FROM orders WHERE legal_entity = $1 AND order_ref = $2 FOR UPDATE")
     private static let record = Statement(
@@ -138,6 +152,32 @@ public enum Backlog {
         } catch {
             throw StoreError("the backlog cannot be read")
         }
+    }
+
+    /// Those of `legalEntities` that have an order due now.
+    public static func due(
+        legalEntities: [String], _ connection: inout Connection
+    ) throws(StoreError) -> Set<String> {
+        var parameters = Parameters()
+        parameters.texts(legalEntities)
+        do {
+            let rows = try connection.query(dueEntities, parameters)
+            return Set((0..<rows.count).map { rows.text($0, 0) })
+        } catch { throw StoreError("the backlog cannot be read", underlying: error) }
+    }
+
+    /// Keeps orders under lease for `lease` microseconds more: their visits are still under way.
+    public static func renew(
+        _ orders: [(legalEntity: String, orderRef: String)], lease: Int64, _ connection: inout Connection
+    ) throws(StoreError) {
+        guard !orders.isEmpty else { return }
+        var parameters = Parameters()
+        parameters.texts(orders.map(\.legalEntity))
+        parameters.texts(orders.map(\.orderRef))
+        parameters.int64(lease)
+        do {
+            _ = try connection.query(renewal, parameters)
+        } catch { throw StoreError("the leases of deliveries cannot be renewed", underlying: error) }
     }
 
     /// Records what was delivered, and ends the order's mark when nothing has changed meanwhile.

@@ -392,6 +392,11 @@ struct BatchWriter: Sendable {
         parameters.array(entities)
         parameters.array(refs)
         _ = try connection.query(ApplyStatements.markBacklog, parameters)
+        var again = Parameters()
+        again.timestamp(microsecondsSinceUnixEpoch: now.microseconds)
+        again.array(entities)
+        again.array(refs)
+        _ = try connection.query(ApplyStatements.hastenBacklog, again)
     }
 }
 

@@ -156,6 +156,8 @@ CREATE TABLE backlog (
     PRIMARY KEY (legal_entity, order_ref)
 ) WITH (fillfactor = 80);
 CREATE INDEX backlog_due ON backlog (legal_entity, due_at);
+-- Orders whose last visit did not succeed: few, so that asking for them costs next to nothing.
+CREATE INDEX backlog_unsuccessful ON backlog (legal_entity, order_ref) WHERE attempts > 0 AND visited_at IS NULL;
 
 -- What the destination was last brought to. document is the JSON of Sources/Delivery/DeliveredState.swift.
 CREATE TABLE deliveries (
