@@ -91,10 +91,12 @@ import Testing
         expectNone(findings)
     }
 
+    /// In tests what stands in strings does not count: bytes that others sent are best left as they came.
     @Test func linesAreShort() {
         var findings: [String] = []
         for file in SourceTree.files where file.isSwift || file.path.hasSuffix(".sh") || file.path.hasSuffix(".sql") {
             for (index, line) in file.lines.enumerated() where line.count > Self.maximumColumns {
+                if file.path.hasPrefix("Tests/"), file.code[index].count < line.count, !line.contains("//") { continue }
                 findings.append(at(file, index, "\(line.count) columns; \(Self.maximumColumns) are allowed"))
             }
         }
