@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 
 /// Repeats a question until the answer is yes; the database is asked, so no time is slept away.
-private func waitUntil(_ connection: inout Connection, _ question: String) throws {
+func waitUntil(_ connection: inout Connection, _ question: String) throws {
     for _ in 0..<2_000 {
         let rows = try connection.execute("SELECT (\(question)) FROM pg_sleep(0.005)")
         if rows.bool(0, 0) { return }
