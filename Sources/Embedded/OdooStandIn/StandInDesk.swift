@@ -142,7 +142,7 @@ final class StandInDesk: Sendable {
         case .drop: return .close
         case .late:
             let wait = fault?.milliseconds ?? 0
-            DispatchQueue.global().asyncAfter(deadline: .now() + wait / 1000) { [self] in
+            Self.later.asyncAfter(deadline: .now() + wait / 1000) { [self] in
                 _ = perform(model, method, call, milliseconds)
             }
             return .close
@@ -153,6 +153,9 @@ final class StandInDesk: Sendable {
         case nil: return .reply(perform(model, method, call, milliseconds))
         }
     }
+
+    /// Where calls go on whose client has been left alone, and where workers leave.
+    private static let later = DispatchQueue(label: "odoo-stand-in.later", attributes: .concurrent)
 
     /// One transaction: waits for a worker, takes its time, and is kept durably before it is answered.
     private func perform(
@@ -240,7 +243,7 @@ final class StandInDesk: Sendable {
         }
         if change > 0 { for _ in 0..<change { free.signal() } }
         // Fewer workers: each leaves when it is free.
-        if change < 0 { for _ in change..<0 { DispatchQueue.global().async { [free] in free.wait() } } }
+        if change < 0 { for _ in change..<0 { Self.later.async { [free] in free.wait() } } }
     }
 
     func calls() -> [String: Int] { world.withLock { $0.calls } }
