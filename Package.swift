@@ -41,7 +41,10 @@ let package = Package(
         stage("Partitioner", ["OrderEvents"]),
         stage(
             "Store", ["Postgres", "OrderEvents", "Orders"],
-            resources: [.embedInCode("Migrations/001_store.sql"), .embedInCode("Migrations/002_words.sql")]),
+            resources: [
+                .embedInCode("Migrations/001_store.sql"), .embedInCode("Migrations/002_words.sql"),
+                .embedInCode("Migrations/003_retention.sql"),
+            ]),
         stage("Workers", ["Store", "Postgres", "OrderEvents", "Orders", "Partitioner", "Metrics"]),
         stage("Odoo"),
         stage("Delivery", ["Odoo", "Store", "Postgres", "OrderEvents", "Orders", "Metrics"]),

@@ -22,18 +22,43 @@ public enum ApplyStatements {
         ) j ON true
         """)
 
-    /// The same among rows that have left the journal, for events old enough to be there.
-    ///
-    /// text[] legal_entity, text[] order_ref, text[] channel, text[] event_id -> as `findKeys`.
+    /// The same among rows that have left the journal, for events old enough to be there. Parameters and result as
+    /// `findKeys`.
     public static let findArchivedKeys = Statement(
         "find_archived_keys",
         """
         SELECT r.i, j.content_hash, j.source_partition, j.source_offset, j.outcome
-        FROM unnest($1::text[], $2::text[], $3::text[], $4::text[]) WITH ORDINALITY AS r(e, o, c, k, i)
+        FROM unnest($1::text[], $2::text[], $3::text[]) WITH ORDINALITY AS r(e, c, k, i)
         JOIN LATERAL (
             SELECT content_hash, source_partition, source_offset, outcome FROM journal_archive
-            WHERE legal_entity = r.e AND order_ref = r.o AND channel = r.c AND event_id = r.k LIMIT 1
+            WHERE legal_entity = r.e AND channel = r.c AND event_id = r.k LIMIT 1
         ) j ON true
+        """)
+
+    /// The highest position of a source partition that has a row without a key: integer partition -> bigint or NULL.
+    public static let highestKeyless = Statement(
+        "highest_keyless",
+        """
+        SELECT GREATEST((SELECT max(source_offset) FROM duplicates WHERE source_partition = $1),
+                        (SELECT max(source_offset) FROM rejected WHERE source_partition = $1),
+                        (SELECT max(source_offset) FROM dead_letters WHERE source_partition = $1))
+        """)
+
+    /// Positions within ranges that have a row without a key.
+    ///
+    /// integer[] partition, bigint[] lowest, bigint[] highest -> integer partition, bigint offset, smallint outcome.
+    public static let findKeyless = Statement(
+        "find_keyless",
+        """
+        SELECT r.p, k.o, k.outcome FROM unnest($1::integer[], $2::bigint[], $3::bigint[]) AS r(p, l, h)
+        CROSS JOIN LATERAL (
+            SELECT source_offset AS o, 2::smallint AS outcome FROM duplicates
+            WHERE source_partition = r.p AND source_offset BETWEEN r.l AND r.h
+            UNION ALL SELECT source_offset, 5::smallint FROM rejected
+            WHERE source_partition = r.p AND source_offset BETWEEN r.l AND r.h
+            UNION ALL SELECT source_offset, 6::smallint FROM dead_letters
+            WHERE source_partition = r.p AND source_offset BETWEEN r.l AND r.h
+        ) k
         """)
 
     /// The states of orders.
@@ -65,15 +90,26 @@ public enum ApplyStatements {
         ORDER BY r.i, p.channel, p.sequence NULLS LAST, p.arrival
         """)
 
-    /// Orders with a parked event whose time is up: timestamptz now, bigint limit, bigint offset of the sweep
+    /// Orders with a parked event whose time is up: timestamptz now, bigint limit, text[] legal entities
     /// -> text legal_entity, text order_ref.
     public static let dueParked = Statement(
         "due_parked",
         """
         SELECT DISTINCT legal_entity, order_ref FROM (
             SELECT legal_entity, order_ref FROM parked
-            WHERE released_at IS NULL AND due_at <= $1 AND order_ref <> '' ORDER BY due_at LIMIT $2
+            WHERE released_at IS NULL AND due_at <= $1 AND order_ref <> '' AND legal_entity = ANY($3::text[])
+            ORDER BY due_at LIMIT $2
         ) due ORDER BY legal_entity, order_ref
+        """)
+
+    /// Parked events that are due and cannot go on even so are looked at again at another time.
+    ///
+    /// timestamptz now, timestamptz next look, text[] legal_entity, text[] order_ref.
+    public static let postponeParked = Statement(
+        "postpone_parked",
+        """
+        UPDATE parked p SET due_at = $2 FROM unnest($3::text[], $4::text[]) AS r(e, k)
+        WHERE p.legal_entity = r.e AND p.order_ref = r.k AND p.released_at IS NULL AND p.due_at <= $1
         """)
 
     /// COPY of journal rows; the columns in this sequence.
@@ -169,17 +205,29 @@ public enum ApplyStatements {
         WHERE p.released_at IS NULL
         """)
 
-    /// timestamptz now, text[] legal_entity, text[] order_ref, text[] code, text[] severity, text[] detail.
-    /// Returns one row for each exception that was not open before: text legal_entity, text code.
+    /// timestamptz now, text[] legal_entity, text[] order_ref, text[] code, text[] severity, text[] detail, bigint[] how
+    /// often -> text legal_entity, text code, boolean whether it was not open before.
     public static let raiseExceptions = Statement(
         "raise_exceptions",
         """
-        INSERT INTO exceptions AS x (first_seen, last_seen, legal_entity, order_ref, code, severity, detail)
-        SELECT $1::timestamptz, $1::timestamptz, e, k, c, s, d
-        FROM unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::text[]) AS r(e, k, c, s, d)
+        INSERT INTO exceptions AS x (first_seen, last_seen, count, legal_entity, order_ref, code, severity, detail)
+        SELECT $1::timestamptz, $1::timestamptz, n, e, k, c, s, d
+        FROM unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bigint[]) AS r(e, k, c, s, d, n)
         ON CONFLICT (legal_entity, order_ref, code) WHERE resolved_at IS NULL DO UPDATE
-        SET last_seen = excluded.last_seen, count = x.count + 1, detail = excluded.detail
-        RETURNING legal_entity, code, (count = 1) AS opened
+        SET last_seen = excluded.last_seen, count = x.count + excluded.count, detail = excluded.detail
+        RETURNING legal_entity, code, (xmax = 0)
+        """)
+
+    /// The same for what is about no order, which stays as it is when it is open already: no batch waits for another.
+    /// Parameters and result as `raiseExceptions`.
+    public static let openExceptions = Statement(
+        "open_exceptions",
+        """
+        INSERT INTO exceptions (first_seen, last_seen, count, legal_entity, order_ref, code, severity, detail)
+        SELECT $1::timestamptz, $1::timestamptz, n, e, k, c, s, d
+        FROM unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bigint[]) AS r(e, k, c, s, d, n)
+        ON CONFLICT (legal_entity, order_ref, code) WHERE resolved_at IS NULL DO NOTHING
+        RETURNING legal_entity, code, true
         """)
 
     /// timestamptz now, text[] legal_entity, text[] order_ref, text[] code, text by -> text legal_entity, text code,

@@ -231,6 +231,7 @@ public enum Backlog {
             values.texts(delivery.raised.map(\.code))
             values.texts(delivery.raised.map(\.severity))
             values.texts(delivery.raised.map(\.detail))
+            values.int64s(delivery.raised.map { _ in 1 })
             _ = try connection.query(ApplyStatements.raiseExceptions, values)
         }
         if delivery.isComplete, !delivery.ending.isEmpty {

@@ -22,31 +22,44 @@ public struct BookLine: Sendable {
 
 /// The books: what was counted at the poll against the rows of each outcome.
 public enum Books {
-    /// Counts rows, never counters: one side comes from the ledger, the other from the tables of outcomes.
+    /// Counts rows, never counters: one side comes from the ledger, the other from the tables of outcomes. Positions
+    /// that are sealed were counted once, in the same way, before their rows could go: their sums are added. The archive
+    /// holds sealed positions only. Reads every unsealed row; one statement, so one snapshot.
     private static let balance = Statement(
         "books_balance",
         """
         WITH marks AS (
-            SELECT source_partition, max(next_offset) AS next_offset FROM partition_ledger GROUP BY source_partition
+            SELECT p.id AS source_partition, COALESCE(s.below_offset, -9223372036854775808) AS sealed,
+                   (SELECT max(next_offset) FROM partition_ledger l WHERE l.source_partition = p.id) AS next_offset
+            FROM source_partitions p LEFT JOIN sealed_partitions s ON s.source_partition = p.id
         ), taken AS (
             SELECT l.source_partition, u.entity AS legal_entity, sum(u.n)::bigint AS records
             FROM partition_ledger l, unnest(l.entities, l.counts) AS u(entity, n) GROUP BY 1, 2
+        ), unsealed AS (
+            SELECT source_partition, source_offset, legal_entity, outcome FROM journal
+            UNION ALL SELECT source_partition, source_offset, legal_entity, 2 FROM duplicates
+            UNION ALL SELECT source_partition, source_offset, legal_entity, 5 FROM rejected
+            UNION ALL SELECT source_partition, source_offset, legal_entity, 6 FROM dead_letters
         ), stored AS (
             SELECT o.source_partition, o.legal_entity,
                    count(*) FILTER (WHERE outcome = 1) AS applied, count(*) FILTER (WHERE outcome = 2) AS duplicate,
                    count(*) FILTER (WHERE outcome = 3) AS stale, count(*) FILTER (WHERE outcome = 4) AS parked,
                    count(*) FILTER (WHERE outcome = 5) AS rejected,
                    count(*) FILTER (WHERE outcome = 6) AS dead_lettered
-            FROM outcomes o JOIN marks m ON m.source_partition = o.source_partition
-            WHERE o.source_offset < m.next_offset GROUP BY 1, 2
+            FROM unsealed o JOIN marks m ON m.source_partition = o.source_partition
+            WHERE o.source_offset >= m.sealed AND o.source_offset < m.next_offset GROUP BY 1, 2
+        ), sums AS (
+            SELECT source_partition, legal_entity, records AS taken, 0::bigint AS applied, 0::bigint AS duplicate,
+                   0::bigint AS stale, 0::bigint AS parked, 0::bigint AS rejected, 0::bigint AS dead_lettered FROM taken
+            UNION ALL SELECT source_partition, legal_entity, 0::bigint, applied, duplicate, stale, parked, rejected,
+                             dead_lettered FROM stored
+            UNION ALL SELECT source_partition, legal_entity, taken, applied, duplicate, stale, parked, rejected,
+                             dead_lettered FROM book_seals
         )
-        SELECT s.topic, s.partition, COALESCE(t.legal_entity, r.legal_entity), COALESCE(t.records, 0),
-               COALESCE(applied, 0), COALESCE(duplicate, 0), COALESCE(stale, 0), COALESCE(parked, 0),
-               COALESCE(rejected, 0), COALESCE(dead_lettered, 0)
-        FROM taken t
-        FULL JOIN stored r ON r.source_partition = t.source_partition AND r.legal_entity = t.legal_entity
-        JOIN source_partitions s ON s.id = COALESCE(t.source_partition, r.source_partition)
-        ORDER BY 1, 2, 3
+        SELECT s.topic, s.partition, b.legal_entity, sum(taken)::bigint, sum(applied)::bigint, sum(duplicate)::bigint,
+               sum(stale)::bigint, sum(parked)::bigint, sum(rejected)::bigint, sum(dead_lettered)::bigint
+        FROM sums b JOIN source_partitions s ON s.id = b.source_partition
+        GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
         """)
 
     /// The balance of one store, by topic, partition and legal entity.

@@ -29,6 +29,7 @@ public struct Migrations: Sendable {
     public static let all: [Migration] = [
         Migration(number: 1, name: "store", sql: PackageResources._01_store_sql),
         Migration(number: 2, name: "words", sql: PackageResources._02_words_sql),
+        Migration(number: 3, name: "retention", sql: PackageResources._03_retention_sql),
     ]
 
     /// The schema that holds everything of Sluice in its database.
@@ -56,7 +57,7 @@ public struct Migrations: Sendable {
                     number integer PRIMARY KEY, name text NOT NULL, checksum bigint NOT NULL,
                     applied_at timestamptz NOT NULL)
                 """)
-        } catch where error.sqlState == .uniqueViolation {
+        } catch  where error.sqlState == .uniqueViolation {
             // Two instances created the schema at the same moment; the other one has made it.
         } catch {
             throw StoreError("the schema sluice cannot be created; may the role create schemas?", underlying: error)

@@ -31,7 +31,9 @@ public enum PartitionLedger {
     private static let findNext = Statement(
         "ledger_next",
         """
-        SELECT r.i, (SELECT max(next_offset) FROM partition_ledger l WHERE l.source_partition = s.id)
+        SELECT r.i, GREATEST(
+            (SELECT max(next_offset) FROM partition_ledger l WHERE l.source_partition = s.id),
+            (SELECT below_offset FROM sealed_partitions p WHERE p.source_partition = s.id))
         FROM unnest($1::text[], $2::integer[]) WITH ORDINALITY AS r(t, p, i)
         JOIN source_partitions s ON s.topic = r.t AND s.partition = r.p
         """)

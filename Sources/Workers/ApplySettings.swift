@@ -35,18 +35,22 @@ public struct ApplySettings: Sendable {
     public var entities: [EntityRules]
     /// How long keys are kept, in microseconds: events that happened earlier may have left the journal.
     public var keyRetention: Int64
+    /// How long the journal is kept, in microseconds: an event that happened earlier is stale without a look, because
+    /// nobody could tell whether it was applied before. The same value as the retention's, or a longer one is a hole.
+    public var journalRetention: Int64
     /// Decodes and routes a parked payload.
     public var decodeParked: ParkedDecoding
 
     /// Settings; see the properties.
     public init(
         lanes: [Lane], channels: [ChannelRules], entities: [EntityRules], keyRetention: Int64,
-        decodeParked: @escaping ParkedDecoding
+        journalRetention: Int64 = 730 * 86_400_000_000, decodeParked: @escaping ParkedDecoding
     ) {
         self.lanes = lanes
         self.channels = channels
         self.entities = entities
         self.keyRetention = keyRetention
+        self.journalRetention = journalRetention
         self.decodeParked = decodeParked
     }
 

@@ -36,6 +36,7 @@ struct BatchApplier: Sendable {
     let keys: KeyMemory
     let sourceName: @Sendable (Int32) -> SourceName?
     private var numbers = PartitionNumbers()
+    private var redeliveries = Redeliveries()
     private var writer = BatchWriter()
 
     init(
@@ -49,7 +50,10 @@ struct BatchApplier: Sendable {
     }
 
     /// A new connection may lead to another database: what was learned of the last one is forgotten.
-    mutating func connectionChanged() { numbers = PartitionNumbers() }
+    mutating func connectionChanged() {
+        numbers = PartitionNumbers()
+        redeliveries = Redeliveries()
+    }
 
     /// Applies the items in one transaction.
     ///
@@ -60,8 +64,11 @@ struct BatchApplier: Sendable {
         let (entries, fresh) = gather(items)
         var working = fresh
         var known: [Int: KnownKey] = [:]
+        var stored: [Int: Outcome] = [:]
         do throws(PostgresError) {
             try numbers.learn(items, name: sourceName, &connection)
+            stored = try redeliveries.find(
+                items, numbers.numbers, everywhere: manner != .quick, now: now, &connection)
             let events = entries.filter { $0.keyHash != 0 }
             let asked = manner == .quick ? keys.suspects(events).map { events[$0] } : events
             try BatchReading.findKeys(asked, items, settings, into: &known, &connection)
@@ -77,7 +84,7 @@ struct BatchApplier: Sendable {
             try BatchReading.loadParked(&working, settings, &connection)
         } catch { throw .postgres(error) }
         var plan = BatchPlan(items: items, orders: working, settings: settings, now: now)
-        plan.evaluate(entries: entries, known: known, partitionIDs: numbers.numbers)
+        plan.evaluate(entries: entries, known: known, stored: stored, partitionIDs: numbers.numbers)
         if manner == .quick { try checkRefused(plan, entries, items, known, &connection) }
         plan.finish()
         let written: WriteResult
@@ -90,28 +97,18 @@ struct BatchApplier: Sendable {
         orders.remember(plan.orders)
         keys.remember(entries)
         return AppliedBatch(
-            plan: plan, written: written, outcomes: outcomes(plan, items, known, written, isRedo: manner == .redo))
+            plan: plan, written: written,
+            outcomes: outcomes(plan, items, known, stored, written, isRedo: manner == .redo))
     }
 
-    /// Applies the fallback of parked events whose time is up; returns how many orders were looked at.
+    /// Applies the fallback of parked events whose time is up; also gives how many orders were looked at.
+    ///
+    /// Nil: nothing is due.
     mutating func sweepParked(
         now: Timestamp, limit: Int, _ connection: inout Connection
     ) throws(ApplyError) -> (AppliedBatch, Int)? {
         var working: [WorkingOrder] = []
-        do throws(PostgresError) {
-            var parameters = Parameters()
-            parameters.timestamp(microsecondsSinceUnixEpoch: now.microseconds)
-            parameters.int64(Int64(limit))
-            let rows = try connection.query(ApplyStatements.dueParked, parameters)
-            for row in 0..<rows.count {
-                let name = rows.text(row, 0)
-                guard let entity = settings.entities.firstIndex(where: { $0.name == name }) else { continue }
-                let ref = rows.text(row, 1)
-                let bytes = Array(ref.utf8)
-                let hash = StableHash.hash(bytes.span, seed: StableHash.orderKeySeed(entity: name))
-                working.append(WorkingOrder(entity: Int32(entity), ref: ref, hash: max(1, hash)))
-            }
-        } catch { throw .postgres(error) }
+        do throws(PostgresError) { working = try dueOrders(now, limit, &connection) } catch { throw .postgres(error) }
         guard !working.isEmpty else { return nil }
         try BatchReading.loadOrders(Array(working.indices), &working, settings, &connection)
         do throws(PostgresError) {
@@ -124,8 +121,45 @@ struct BatchApplier: Sendable {
         orders.forget(plan.orders)
         let written = try writer.write(plan, [], numbers.numbers, settings, now: now, &connection)
         orders.forget(plan.orders)
+        do throws(PostgresError) { try postpone(plan.orders, now, &connection) } catch { throw .postgres(error) }
         return (AppliedBatch(plan: plan, written: written, outcomes: []), working.count)
     }
+
+    private func dueOrders(
+        _ now: Timestamp, _ limit: Int, _ connection: inout Connection
+    ) throws(PostgresError) -> [WorkingOrder] {
+        var parameters = Parameters()
+        parameters.timestamp(microsecondsSinceUnixEpoch: now.microseconds)
+        parameters.int64(Int64(limit))
+        parameters.texts(settings.entities.map(\.name))
+        let rows = try connection.query(ApplyStatements.dueParked, parameters)
+        var due: [WorkingOrder] = []
+        for row in 0..<rows.count {
+            let name = rows.text(row, 0)
+            guard let entity = settings.entities.firstIndex(where: { $0.name == name }) else { continue }
+            let ref = rows.text(row, 1)
+            let bytes = Array(ref.utf8)
+            let hash = StableHash.hash(bytes.span, seed: StableHash.orderKeySeed(entity: name))
+            due.append(WorkingOrder(entity: Int32(entity), ref: ref, hash: max(1, hash)))
+        }
+        return due
+    }
+
+    /// What is due and waits even so (its channel is not configured any more, say) is looked at again later, so that it
+    /// does not keep the sweep from what comes after it.
+    private func postpone(
+        _ orders: [WorkingOrder], _ now: Timestamp, _ connection: inout Connection
+    ) throws(PostgresError) {
+        var parameters = Parameters()
+        parameters.timestamp(microsecondsSinceUnixEpoch: now.microseconds)
+        parameters.timestamp(microsecondsSinceUnixEpoch: now.microseconds + Self.nextLook)
+        parameters.texts(orders.map { settings.entityName($0.entity) })
+        parameters.texts(orders.map(\.ref))
+        _ = try connection.query(ApplyStatements.postponeParked, parameters)
+    }
+
+    /// When the sweep looks again at what could not go on: after 15 minutes.
+    private static let nextLook: Int64 = 900_000_000
 
     /// The batch's entries and the orders that they touch.
     private func gather(_ items: [Taken]) -> ([BatchEntry], [WorkingOrder]) {
@@ -206,19 +240,20 @@ struct BatchApplier: Sendable {
     }
 
     private func outcomes(
-        _ plan: BatchPlan, _ items: [Taken], _ known: [Int: KnownKey], _ written: WriteResult, isRedo: Bool
+        _ plan: BatchPlan, _ items: [Taken], _ known: [Int: KnownKey], _ stored: [Int: Outcome], _ written: WriteResult,
+        isRedo: Bool
     ) -> [Outcome?] {
         var outcomes = [Outcome?](repeating: nil, count: items.count)
         for row in plan.journal { outcomes[row.item] = row.evaluation.outcome }
         func isNew(_ item: Int) -> Bool {
             let source = items[item].source
             let position = StoredPosition(partition: numbers.numbers[source.partition] ?? -1, offset: source.offset)
-            return isRedo || written.newPositions.contains(position)
+            return written.newPositions.contains(position)
         }
         for item in plan.duplicates where isNew(item) { outcomes[item] = .duplicate }
         for row in plan.rejected where isNew(row.item) { outcomes[row.item] = .rejected }
         for item in plan.deadLetters where isNew(item) { outcomes[item] = .deadLettered }
-        if isRedo { for item in plan.redelivered { outcomes[item] = known[item]?.outcome } }
+        if isRedo { for item in plan.redelivered { outcomes[item] = known[item]?.outcome ?? stored[item] } }
         return outcomes
     }
 }

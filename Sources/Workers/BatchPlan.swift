@@ -21,6 +21,8 @@ struct ParkedEvent: Sendable {
     var dueAt: Int64
     /// Its journal row is one of this batch's.
     var isNew: Bool
+    /// Sequence in which it came, among those that are as new.
+    var arrival: Int
 }
 
 /// An order that the batch touches.
@@ -67,6 +69,18 @@ struct ExceptionKey: Hashable, Sendable {
     var code: ExceptionCode
 }
 
+/// What is told about an exception that one batch raises.
+struct RaisedException: Sendable {
+    var detail: String
+    /// How often the batch met it.
+    var count: Int64 = 0
+
+    mutating func met(_ detail: String) {
+        self.detail = detail
+        count += 1
+    }
+}
+
 /// A transition that took effect, for metrics.
 struct TransitionKey: Hashable, Sendable {
     var entity: Int32
@@ -85,7 +99,7 @@ struct BatchPlan: Sendable {
     var redelivered: [Int] = []
     var parked: [ParkedRow] = []
     var references: [(order: Int, name: Order.OtherName)] = []
-    var raised: [ExceptionKey: String] = [:]
+    var raised: [ExceptionKey: RaisedException] = [:]
     var resolved: Set<ExceptionKey> = []
     var transitions: [TransitionKey: Int] = [:]
     var released: [Int32: Int] = [:]
@@ -94,8 +108,10 @@ struct BatchPlan: Sendable {
     private let settings: ApplySettings
     private let items: [Taken]
     private let now: Timestamp
-    /// Keys that earlier events of this batch took: hash of the key -> items.
-    private var taken: [UInt64: [Int]] = [:]
+    /// Keys that earlier events of this batch took: hash of the key, or the next free one after it -> item.
+    private var taken: [UInt64: Int] = [:]
+    /// Positions of this batch's records that claim no key.
+    private var keyless: Set<SourcePlace> = []
 
     init(items: [Taken], orders: [WorkingOrder], settings: ApplySettings, now: Timestamp) {
         self.items = items
@@ -103,21 +119,39 @@ struct BatchPlan: Sendable {
         self.settings = settings
         self.now = now
         journal.reserveCapacity(items.count)
+        taken.reserveCapacity(items.count)
     }
 
     /// Decides about every item.
     ///
     /// `entries` say for each event its order (index into `orders`, -1: named by a reference only) and key hash;
-    /// `known` the keys that the store has; `partitionIDs` the store's number of each source partition.
-    mutating func evaluate(entries: [BatchEntry], known: [Int: KnownKey], partitionIDs: [Int32: Int32]) {
+    /// `known` the keys that the store has, `stored` the positions that have a row without a key, both by item;
+    /// `partitionIDs` the store's number of each source partition.
+    mutating func evaluate(
+        entries: [BatchEntry], known: [Int: KnownKey], stored: [Int: Outcome], partitionIDs: [Int32: Int32]
+    ) {
         for entry in entries {
+            if stored[entry.item] != nil {
+                redelivered.append(entry.item)
+                continue
+            }
+            if !keyless.isEmpty, keyless.contains(SourcePlace(items[entry.item].source)) {
+                redelivered.append(entry.item)
+                continue
+            }
             switch items[entry.item] {
-            case .deadLetter: deadLetters.append(entry.item)
+            case .deadLetter(let letter):
+                keyless.insert(SourcePlace(letter.source))
+                deadLetters.append(entry.item)
             case .event(let event):
                 if let key = known[entry.item] {
                     meet(key, event, entry.item, partitionIDs[event.source.partition] ?? -1)
                 } else if let first = earlier(event, entry) {
-                    repeated(event, entry.item, sameContent: first.contentHash == event.contentHash)
+                    if SourcePlace(first.source) == SourcePlace(event.source) {
+                        redelivered.append(entry.item)
+                    } else {
+                        repeated(event, entry.item, sameContent: first.contentHash == event.contentHash)
+                    }
                 } else {
                     apply(event, entry)
                 }
@@ -135,29 +169,44 @@ struct BatchPlan: Sendable {
 
     private mutating func repeated(_ event: OrderEvent, _ item: Int, sameContent: Bool) {
         guard !sameContent else {
+            keyless.insert(SourcePlace(event.source))
             duplicates.append(item)
             return
         }
-        reject(
-            item, event, .keyReused,
-            "the event id was used before with other content: the channel must give each event an id of its own")
+        let detail =
+            "the event id was used before with other content: the channel must give each event an id of its own"
+        refuse(item, event, .keyReused, detail)
+        raise(ExceptionKey(entity: event.entity, ref: event.text(event.orderRef), code: .keyReused), detail)
     }
 
     /// The earlier event of this batch that took the same key.
     private func earlier(_ event: OrderEvent, _ entry: BatchEntry) -> OrderEvent? {
-        for item in taken[entry.keyHash] ?? [] {
+        var hash = entry.keyHash
+        while let item = taken[hash] {
             if case .event(let other) = items[item], other.entity == event.entity, other.channel == event.channel,
                 event.sameBytes(event.eventID, other, other.eventID)
             {
                 return other
             }
+            hash &+= 1
         }
         return nil
     }
 
-    private mutating func reject(_ item: Int, _ event: OrderEvent, _ code: ExceptionCode, _ detail: String) {
+    private mutating func take(_ entry: BatchEntry) {
+        var hash = entry.keyHash
+        while taken[hash] != nil { hash &+= 1 }
+        taken[hash] = entry.item
+    }
+
+    private mutating func refuse(_ item: Int, _ event: OrderEvent, _ code: ExceptionCode, _ detail: String) {
+        keyless.insert(SourcePlace(event.source))
         rejected.append(RejectedRow(item: item, code: code, detail: detail))
-        raised[ExceptionKey(entity: event.entity, ref: event.text(event.orderRef), code: code)] = detail
+    }
+
+    private mutating func raise(_ key: ExceptionKey, _ detail: String) {
+        raised[key, default: RaisedException(detail: detail)].met(detail)
+        resolved.remove(key)
     }
 
     private mutating func apply(_ event: OrderEvent, _ entry: BatchEntry) {
@@ -166,17 +215,19 @@ struct BatchPlan: Sendable {
             named(event, entry, warehouse)
             return
         }
-        let channel = settings.channels[Int(event.channel)]
         let rules = settings.entities[Int(event.entity)]
-        let evaluation = orders[entry.order].order.apply(
-            event, channel: channel, warehouse: warehouse, lifecycle: rules.lifecycle)
-        note(evaluation, entry.order, detail: event.refusal?.detail)
+        let evaluation = judge(event, entry.order, warehouse, rules)
+        // Whatever was decided, was decided by this state of the order: the row is written, so that its revision tells
+        // when another instance changed it meanwhile, or when a memory was out of date.
+        orders[entry.order].isDirty = true
         if evaluation.outcome == .rejected {
             let code = evaluation.code ?? .illegalTransition
-            rejected.append(
-                RejectedRow(item: entry.item, code: code, detail: event.refusal?.detail ?? refusal(event, evaluation)))
+            let detail = event.refusal?.detail ?? refusal(event, evaluation)
+            note(evaluation, entry.order, detail: detail)
+            refuse(entry.item, event, code, detail)
         } else {
-            taken[entry.keyHash, default: []].append(entry.item)
+            note(evaluation, entry.order)
+            take(entry)
             journal.append(
                 JournalRow(
                     item: entry.item, evaluation: evaluation, orderVersion: orders[entry.order].order.version,
@@ -185,7 +236,9 @@ struct BatchPlan: Sendable {
         if evaluation.outcome == .parked, let code = evaluation.code {
             let waits = code == .orderNotBegun ? Int64.max : now.microseconds + rules.parkTimeout
             orders[entry.order].parked.append(
-                ParkedEvent(event: event, code: code, warehouse: warehouse, dueAt: waits, isNew: true))
+                ParkedEvent(
+                    event: event, code: code, warehouse: warehouse, dueAt: waits, isNew: true,
+                    arrival: entry.item))
         }
         learn(event, evaluation, entry.order)
         if evaluation.releasesParked, !orders[entry.order].parked.isEmpty {
@@ -193,20 +246,37 @@ struct BatchPlan: Sendable {
         }
     }
 
+    private mutating func judge(
+        _ event: OrderEvent, _ index: Int, _ warehouse: String, _ rules: EntityRules
+    ) -> Evaluation {
+        // Older than everything that is kept: nobody can tell whether it was applied before, so it never is (again).
+        if event.occurredAt.microseconds < now.microseconds - settings.journalRetention {
+            let state = orders[index].order.state
+            var old = Evaluation.waiting(for: .orderNotBegun)
+            (old.outcome, old.disposition, old.from, old.to, old.code) = (.stale, .behind, state, state, nil)
+            return old
+        }
+        return orders[index].order.apply(
+            event, channel: settings.channels[Int(event.channel)], warehouse: warehouse, lifecycle: rules.lifecycle)
+    }
+
     /// An event that names its order by a reference only: it waits until the reference is known.
     private mutating func named(_ event: OrderEvent, _ entry: BatchEntry, _ warehouse: String) {
         if let refusal = event.refusal {
-            reject(entry.item, event, refusal.code, refusal.detail)
+            refuse(entry.item, event, refusal.code, refusal.detail)
+            raise(ExceptionKey(entity: event.entity, ref: "", code: refusal.code), refusal.detail)
             return
         }
         let evaluation = Evaluation.waiting(for: .unknownReference)
-        taken[entry.keyHash, default: []].append(entry.item)
+        take(entry)
         journal.append(JournalRow(item: entry.item, evaluation: evaluation, orderVersion: 0, warehouse: warehouse))
         let waiting = ParkedEvent(
-            event: event, code: .unknownReference, warehouse: warehouse, dueAt: Int64.max, isNew: true)
+            event: event, code: .unknownReference, warehouse: warehouse, dueAt: Int64.max, isNew: true,
+            arrival: entry.item)
         parked.append(ParkedRow(order: -1, parked: waiting, releasedOutcome: nil))
-        raised[ExceptionKey(entity: event.entity, ref: "", code: .unknownReference)] =
-            "events wait for an order that names their reference"
+        raise(
+            ExceptionKey(entity: event.entity, ref: "", code: .unknownReference),
+            "events wait for an order that names their reference")
     }
 
     private func refusal(_ event: OrderEvent, _ evaluation: Evaluation) -> String {
@@ -215,17 +285,16 @@ struct BatchPlan: Sendable {
     }
 
     private mutating func note(_ evaluation: Evaluation, _ index: Int, detail: String? = nil) {
-        let order = orders[index]
         if evaluation.changed { orders[index].isDirty = true }
         if evaluation.outcome == .applied { orders[index].delivers = true }
+        let entity = orders[index].entity
         for code in evaluation.raised {
-            let key = ExceptionKey(entity: order.entity, ref: order.ref, code: code)
-            raised[key] = detail ?? "order at \(evaluation.to?.name ?? "not begun")"
-            resolved.remove(key)
+            raise(
+                ExceptionKey(entity: entity, ref: orders[index].ref, code: code),
+                detail ?? "order at \(evaluation.to?.name ?? "not begun")")
         }
         for code in evaluation.resolved {
-            let key = ExceptionKey(entity: order.entity, ref: order.ref, code: code)
-            resolved.insert(key)
+            resolved.insert(ExceptionKey(entity: entity, ref: orders[index].ref, code: code))
         }
         let isTransition =
             switch evaluation.outcome {
@@ -235,7 +304,7 @@ struct BatchPlan: Sendable {
             }
         guard isTransition else { return }
         let key = TransitionKey(
-            entity: order.entity, from: evaluation.from, to: evaluation.to, disposition: evaluation.disposition)
+            entity: entity, from: evaluation.from, to: evaluation.to, disposition: evaluation.disposition)
         transitions[key, default: 0] += 1
     }
 
@@ -280,7 +349,9 @@ struct BatchPlan: Sendable {
         let first = a.event.sequence ?? Int64.max
         let second = b.event.sequence ?? Int64.max
         if first != second { return first < second }
-        return a.event.source.polledAt < b.event.source.polledAt
+        // No numbers: as they came. What was loaded came before this batch.
+        if a.isNew != b.isNew { return b.isNew }
+        return a.arrival < b.arrival
     }
 
     /// Adds the rows of what still waits, and sorts what is written in key order. To be called once, last.
@@ -320,4 +391,15 @@ struct BatchEntry: Sendable {
     var order: Int
     /// Hash of its idempotency key.
     var keyHash: UInt64
+}
+
+/// A position by the process's number of its partition.
+struct SourcePlace: Hashable, Sendable {
+    var partition: Int32
+    var offset: Int64
+
+    init(_ source: SourcePosition) {
+        partition = source.partition
+        offset = source.offset
+    }
 }

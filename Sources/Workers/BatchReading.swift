@@ -54,20 +54,7 @@ enum BatchReading {
         _ connection: inout Connection
     ) throws(PostgresError) {
         guard !entries.isEmpty else { return }
-        var entities = TextArray()
-        var channels = TextArray()
-        var ids = TextArray()
-        for entry in entries {
-            guard case .event(let event) = items[entry.item] else { continue }
-            entities.append(settings.entityName(event.entity))
-            channels.append(settings.channelName(event.channel))
-            ids.append(event.bytes, Int(event.eventID.start), Int(event.eventID.count))
-        }
-        var parameters = Parameters()
-        parameters.array(entities)
-        parameters.array(channels)
-        parameters.array(ids)
-        let rows = try connection.query(ApplyStatements.findKeys, parameters)
+        let rows = try connection.query(ApplyStatements.findKeys, keyParameters(entries, items, settings))
         take(rows, entries, &known)
     }
 
@@ -77,24 +64,27 @@ enum BatchReading {
         _ connection: inout Connection
     ) throws(PostgresError) {
         guard !entries.isEmpty else { return }
+        let rows = try connection.query(ApplyStatements.findArchivedKeys, keyParameters(entries, items, settings))
+        take(rows, entries, &known)
+    }
+
+    private static func keyParameters(
+        _ entries: [BatchEntry], _ items: [Taken], _ settings: ApplySettings
+    ) -> Parameters {
         var entities = TextArray()
-        var refs = TextArray()
         var channels = TextArray()
         var ids = TextArray()
         for entry in entries {
             guard case .event(let event) = items[entry.item] else { continue }
             entities.append(settings.entityName(event.entity))
-            refs.append(event.bytes, Int(event.orderRef.start), Int(event.orderRef.count))
             channels.append(settings.channelName(event.channel))
             ids.append(event.bytes, Int(event.eventID.start), Int(event.eventID.count))
         }
         var parameters = Parameters()
         parameters.array(entities)
-        parameters.array(refs)
         parameters.array(channels)
         parameters.array(ids)
-        let rows = try connection.query(ApplyStatements.findArchivedKeys, parameters)
-        take(rows, entries, &known)
+        return parameters
     }
 
     private static func take(_ rows: borrowing Rows, _ entries: [BatchEntry], _ known: inout [Int: KnownKey]) {
@@ -155,7 +145,7 @@ enum BatchReading {
             orders[index].parked.append(
                 ParkedEvent(
                     event: event, code: ExceptionCode(rawValue: rows.text(row, 4)) ?? .sequenceGap,
-                    warehouse: rows.text(row, 3), dueAt: rows.timestamp(row, 5), isNew: false))
+                    warehouse: rows.text(row, 3), dueAt: rows.timestamp(row, 5), isNew: false, arrival: row))
         }
     }
 }

@@ -83,7 +83,7 @@ struct BatchWriter: Sendable {
             journal.beginRow(columns: ApplyStatements.journalColumns)
             journal.int64(event.source.offset)
             journal.timestamp(microsecondsSinceUnixEpoch: event.occurredAt.microseconds)
-            if let logged = event.source.loggedAt {
+            if let logged = event.source.storableLoggedAt {
                 journal.timestamp(microsecondsSinceUnixEpoch: logged.microseconds)
             } else {
                 journal.null()
@@ -201,7 +201,7 @@ struct BatchWriter: Sendable {
         for item in plan.deadLetters {
             guard case .deadLetter(let letter) = items[item] else { continue }
             offsets.append(letter.source.offset)
-            if let logged = letter.source.loggedAt {
+            if let logged = letter.source.storableLoggedAt {
                 times.append(microsecondsSinceUnixEpoch: logged.microseconds)
             } else {
                 times.appendNull()
@@ -352,12 +352,16 @@ struct BatchWriter: Sendable {
             parameters.texts(keys.map(\.code.rawValue))
             return parameters
         }
-        if !plan.raised.isEmpty {
-            let raised = keys(plan.raised.keys)
+        // What is about no order is a row that every batch could want: it is opened, and never updated here.
+        for (statement, raised) in [
+            (ApplyStatements.raiseExceptions, keys(plan.raised.keys.filter { !$0.ref.isEmpty })),
+            (ApplyStatements.openExceptions, keys(plan.raised.keys.filter { $0.ref.isEmpty })),
+        ] where !raised.isEmpty {
             var values = parameters(raised)
             values.texts(raised.map(\.code.severity))
-            values.texts(raised.map { plan.raised[$0] ?? "" })
-            let rows = try connection.query(ApplyStatements.raiseExceptions, values)
+            values.texts(raised.map { plan.raised[$0]?.detail ?? "" })
+            values.int64s(raised.map { plan.raised[$0]?.count ?? 1 })
+            let rows = try connection.query(statement, values)
             for row in 0..<rows.count where rows.bool(row, 2) {
                 result.opened.append((rows.text(row, 0), rows.text(row, 1)))
             }
@@ -435,5 +439,16 @@ extension ExceptionCode {
         case .keyReused, .referenceCollision, .overShipment, .overInvoice, .odooRejected, .invalidOrder: "error"
         default: "warning"
         }
+    }
+}
+
+extension SourcePosition {
+    /// The record's timestamp, if PostgreSQL has room for it: any producer can write any number there, and no order
+    /// event is refused for it.
+    var storableLoggedAt: Timestamp? {
+        guard let loggedAt, (-62_135_596_800_000_000...253_402_214_400_000_000).contains(loggedAt.microseconds) else {
+            return nil
+        }
+        return loggedAt
     }
 }

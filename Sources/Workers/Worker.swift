@@ -31,8 +31,12 @@ struct Worker {
     }
 
     /// Applies the items, splitting off what the store refuses. Returns false when the service stops before it is done.
-    private mutating func work(_ items: [Taken], _ session: inout Session) -> Bool {
-        var manner = BatchApplier.Manner.quick
+    ///
+    /// `first`: how the first attempt goes about it.
+    private mutating func work(
+        _ items: [Taken], _ session: inout Session, first: BatchApplier.Manner = .quick
+    ) -> Bool {
+        var manner = first
         var attempt = 0
         while true {
             guard session.ensure(&applier, &random) else { return false }
@@ -48,8 +52,11 @@ struct Worker {
                     guard service.pause(backoff.delay(attempt: attempt, random: random.next())) else { return false }
                 case .reconnect:
                     session.drop()
+                    // At once the first time; a server that takes sessions and ends them is not asked without a pause.
+                    let delay = attempt > 1 ? Backoff.outage.delay(attempt: attempt, random: random.next()) : 0
+                    guard service.pause(delay) else { return false }
                 case .split(let detail):
-                    return split(items, detail, &session)
+                    return split(items, detail, &session, manner)
                 }
             }
         }
@@ -68,15 +75,18 @@ struct Worker {
             service.metrics.retries.with(service.store, "conflict").add()
             return .again(.contention)
         case .document(let error):
-            service.log.error("store.document_unreadable", [("store", .text(service.store)), ("reason", .text(error.description))])
+            service.log.error(
+                "store.document_unreadable", [("store", .text(service.store)), ("reason", .text(error.description))])
             return .split("an order's document in the store cannot be read")
         case .postgres(let error):
             let stateClass = error.sqlState?.errorClass.rawValue ?? "none"
             service.metrics.retries.with(service.store, stateClass).add()
             service.log.warning(
                 "store.batch_failed",
-                [("store", .text(service.store)), ("sqlstate", .text(error.sqlState?.rawValue ?? "none")),
-                    ("reason", .text(error.message))])
+                [
+                    ("store", .text(service.store)), ("sqlstate", .text(error.sqlState?.rawValue ?? "none")),
+                    ("reason", .text(error.message)),
+                ])
             switch error.retryClass {
             case .retry:
                 if manner == .quick { manner = .careful }
@@ -90,21 +100,37 @@ struct Worker {
             case .ownFault:
                 service.log.error(
                     "store.fault",
-                    [("store", .text(service.store)), ("reason", .text(error.message)),
-                        ("remedy", "mend the schema or the role's rights; the batch waits")])
+                    [
+                        ("store", .text(service.store)), ("reason", .text(error.message)),
+                        ("remedy", "mend the schema or the role's rights; the batch waits"),
+                    ])
                 return .again(.fault)
             }
         }
     }
 
     /// Something in the items is refused: halves them until it is alone, in sequence, and makes it a dead letter.
-    private mutating func split(_ items: [Taken], _ detail: String, _ session: inout Session) -> Bool {
+    private mutating func split(
+        _ items: [Taken], _ detail: String, _ session: inout Session, _ manner: BatchApplier.Manner
+    ) -> Bool {
         guard items.count > 1 else {
             guard let item = items.first else { return true }
-            return work([.deadLetter(item.refused(detail, settings: service.settings))], &session)
+            guard let letter = item.refused(detail, settings: service.settings) else {
+                // Nothing is left of it that could be refused: the table is to blame, and the position needs its row.
+                service.log.error(
+                    "store.dead_letter_refused",
+                    [
+                        ("store", .text(service.store)), ("reason", .text(detail)),
+                        ("remedy", "mend the table dead_letters; the record waits"),
+                    ])
+                guard service.pause(Backoff.fault.cap) else { return false }
+                return work(items, &session, first: manner)
+            }
+            return work([.deadLetter(letter)], &session, first: manner)
         }
         let middle = items.count / 2
-        return work(Array(items[..<middle]), &session) && work(Array(items[middle...]), &session)
+        return work(Array(items[..<middle]), &session, first: manner)
+            && work(Array(items[middle...]), &session, first: manner)
     }
 }
 
@@ -198,13 +224,15 @@ struct ParkSweep {
 }
 
 extension Taken {
-    /// The dead letter of an item that the store refuses.
-    fileprivate func refused(_ detail: String, settings: ApplySettings) -> DeadLetter {
+    /// The dead letter of an item that the store refuses; nil when it is a bare one already.
+    fileprivate func refused(_ detail: String, settings: ApplySettings) -> DeadLetter? {
         switch self {
         case .deadLetter(var letter):
             // Its own bytes are refused: keep the fact, drop the bytes.
+            guard letter.payload != nil || letter.key != nil || !letter.channel.isEmpty else { return nil }
             letter.payload = nil
             letter.key = nil
+            letter.channel = ""
             letter.detail = detail
             return letter
         case .event(let event):
