@@ -15,7 +15,7 @@ struct Arguments {
     }
 
     private(set) var words: [String] = []
-    private var values: [String: String] = [:]
+    private var values: [String: [String]] = [:]
     private var flags: Set<String> = []
 
     /// Reads `arguments`; nil: help was asked for and printed.
@@ -38,7 +38,7 @@ struct Arguments {
                 guard let value = parts.count == 2 ? parts[1] : rest.popFirst() else {
                     throw Self.failure("--\(name) needs a value", specification)
                 }
-                values[name] = value
+                values[name, default: []].append(value)
             } else {
                 throw Self.failure("unknown option --\(name)", specification)
             }
@@ -57,15 +57,19 @@ struct Arguments {
     /// Whether a flag was given.
     func has(_ flag: String) -> Bool { flags.contains(flag) }
 
-    /// The value of an option.
-    subscript(option: String) -> String? { values[option] }
+    /// The value of an option; the last one where it was given more than once.
+    subscript(option: String) -> String? { values[option]?.last }
+
+    /// The values of an option that may be given more than once.
+    func all(_ option: String) -> [String] { values[option] ?? [] }
 
     /// The value of an option that is a whole number.
     func number(_ option: String, _ range: ClosedRange<Int>, default value: Int) throws(CommandFailure) -> Int {
-        guard let text = values[option] else { return value }
+        guard let text = self[option] else { return value }
         guard let number = Int(text), range.contains(number) else {
             throw CommandFailure(
-                code: .usage, message: "--\(option) takes a whole number from \(range.lowerBound) to \(range.upperBound)")
+                code: .usage,
+                message: "--\(option) takes a whole number from \(range.lowerBound) to \(range.upperBound)")
         }
         return number
     }

@@ -81,7 +81,8 @@ enum DemoCommand {
             _ settings: TrafficSettings, _ rate: Int, _ pipeline: Pipeline
         ) throws(CommandFailure) -> TrafficProducer.Result {
             let producer = TrafficProducer(
-                brokers: stage.broker.bootstrapServers, settings: settings, recordsPerSecond: rate)
+                brokers: stage.broker.bootstrapServers, source: .realistic(TrafficGenerator(settings)),
+                recordsPerSecond: rate)
             let signals = signals
             let outcome = Background { () throws(CommandFailure) -> TrafficProducer.Result in
                 try producer.run(consumed: { pipeline.recordsPolled }, isStopping: { signals.isStopping })

@@ -2,6 +2,3 @@
 enum OrderCommand {
     static func run(_ words: [String]) throws(CommandFailure) -> Int32 { throw CommandFailure(code: .usage, message: "x") }
 }
-enum DevCommand {
-    static func run(_ words: [String]) throws(CommandFailure) -> Int32 { throw CommandFailure(code: .usage, message: "x") }
-}

@@ -12,7 +12,7 @@ struct DemoCounts {
     var inOdoo: [String: Int64] = [:]
     /// Parked events that are still to get their fallback.
     var parkedDue: Int64 = 0
-    /// Orders of the backlog that no person has to look at.
+    /// Orders of the backlog that go on by themselves: all but those held back, see `HeldOrder`.
     var backlogMoving: Int64 = 0
 
     private static let outcomes = Statement(
@@ -21,9 +21,11 @@ struct DemoCounts {
         "demo_waiting",
         """
         SELECT (SELECT count(*) FROM parked WHERE released_at IS NULL AND due_at < now() + interval '1 day'),
-               (SELECT count(*) FROM backlog b WHERE NOT EXISTS (
-                    SELECT FROM exceptions x WHERE x.legal_entity = b.legal_entity AND x.order_ref = b.order_ref
-                    AND x.resolved_at IS NULL AND x.severity = 'error'))
+               (SELECT count(*) FROM backlog b WHERE NOT (
+                    b.attempts > 0 AND b.visited_at IS NULL AND b.due_at > now() + interval '10 seconds'
+                    AND EXISTS (
+                        SELECT FROM exceptions x WHERE x.legal_entity = b.legal_entity AND x.order_ref = b.order_ref
+                        AND x.resolved_at IS NULL AND x.code = ANY ($1))))
         """)
     private static let backlogs = Statement(
         "demo_backlog", "SELECT legal_entity, count(*) FROM backlog GROUP BY 1")
@@ -37,7 +39,9 @@ struct DemoCounts {
             guard let outcome = Outcome(rawValue: UInt8(truncatingIfNeeded: rows.int64(row, 1))) else { continue }
             counts.rows[rows.text(row, 0), default: [:]][outcome] = rows.int64(row, 2)
         }
-        let waits = try connection.query(waiting)
+        var codes = Parameters()
+        codes.texts(HeldOrder.codes)
+        let waits = try connection.query(waiting, codes)
         counts.parkedDue = waits.int64(0, 0)
         counts.backlogMoving = waits.int64(0, 1)
         let backlog = try connection.query(backlogs)
@@ -54,20 +58,39 @@ struct DemoCounts {
     var total: Int64 { rows.values.reduce(0) { $0 + $1.values.reduce(0, +) } }
 }
 
+/// An order that Odoo, or the plan of its delivery, refused: it waits for a person, or to be changed.
+///
+/// An open exception of any other code holds nothing back: Odoo has to have such an order as it should be.
+struct HeldOrder {
+    /// What a visit of Odoo raises; all of them end when Odoo has what is true.
+    static let codes: [String] = [
+        ExceptionCode.odooRejected, .odooMissingReference, .unknownProduct, .unknownCustomer, .invalidOrder,
+        .stateMismatch,
+    ].map(\.rawValue)
+
+    var legalEntity: String
+    var orderRef: String
+    var codes: [String]
+}
+
 /// Holds what the Odoo stand-in has against what the store says that it should have.
 struct OdooAudit {
     /// Sales orders per legal entity.
     var orders: [String: Int] = [:]
     /// What is wrong, in words.
     var findings: [String] = []
+    /// Orders that Odoo need not have as they are, because somebody has to act first.
+    var held: [HeldOrder] = []
 
     private static let truth = Statement(
         "demo_truth",
         """
         SELECT o.legal_entity, o.order_ref, o.state,
                (o.document::jsonb -> 'reached') ? 'cancelled' AND o.document::jsonb ->> 'path' = 'cancelled',
-               EXISTS (SELECT FROM exceptions x WHERE x.legal_entity = o.legal_entity AND x.order_ref = o.order_ref
-                       AND x.resolved_at IS NULL AND x.severity = 'error'),
+               (SELECT string_agg(x.code, ',' ORDER BY x.code) FROM exceptions x
+                WHERE x.legal_entity = o.legal_entity AND x.order_ref = o.order_ref AND x.resolved_at IS NULL
+                AND x.code = ANY ($1) AND EXISTS (
+                    SELECT FROM backlog b WHERE b.legal_entity = o.legal_entity AND b.order_ref = o.order_ref)),
                (o.document::jsonb ->> 'path') IN ('allocated', 'partially_fulfilled', 'shipped', 'invoiced', 'closed'),
                (o.document::jsonb -> 'reached') ?| ARRAY['partially_fulfilled', 'shipped', 'invoiced', 'closed', 'on_hold']
         FROM orders o WHERE o.state > 0 ORDER BY 1, 2
@@ -87,7 +110,9 @@ struct OdooAudit {
         var audit = OdooAudit()
         var states: [String: CanonicalState] = [:]
         do throws(PostgresError) {
-            let rows = try connection.query(truth)
+            var codes = Parameters()
+            codes.texts(HeldOrder.codes)
+            let rows = try connection.query(truth, codes)
             for row in 0..<rows.count {
                 let entity = rows.text(row, 0)
                 let ref = rows.text(row, 1)
@@ -96,8 +121,12 @@ struct OdooAudit {
                 let id = ExternalID.order(legalEntity: entity, orderRef: ref)
                 let found = held.removeValue(forKey: id) ?? []
                 audit.orders[entity, default: 0] += found.count
+                if !rows.isNull(row, 4) {
+                    let codes = rows.text(row, 4).split(separator: ",").map(String.init)
+                    audit.held.append(HeldOrder(legalEntity: entity, orderRef: ref, codes: codes))
+                }
                 audit.compare(
-                    "\(entity) \(ref)", found, isCancelled: rows.bool(row, 3), hasException: rows.bool(row, 4),
+                    "\(entity) \(ref)", found, isCancelled: rows.bool(row, 3), isHeldBack: !rows.isNull(row, 4),
                     isConfirmed: rows.bool(row, 5), isHeld: state == .onHold, hasRemarks: rows.bool(row, 6))
             }
         } catch {
@@ -109,21 +138,21 @@ struct OdooAudit {
     }
 
     private mutating func compare(
-        _ name: String, _ found: [[String: Any]], isCancelled: Bool, hasException: Bool, isConfirmed: Bool,
+        _ name: String, _ found: [[String: Any]], isCancelled: Bool, isHeldBack: Bool, isConfirmed: Bool,
         isHeld: Bool, hasRemarks: Bool
     ) {
         guard found.count == 1, let order = found.first else {
             // An order that ended before it could be created has nothing to cancel.
-            if found.isEmpty, isCancelled || hasException { return }
+            if found.isEmpty, isCancelled || isHeldBack { return }
             findings.append("\(name): \(found.count) sales orders in Odoo instead of one")
             return
         }
         let state = order["state"] as? String ?? ""
         let expected = isCancelled ? "cancel" : isConfirmed ? "sale" : "draft"
         // A hold that came before confirmation keeps a quotation; one that came after leaves the sales order.
-        let fits = state == expected || (isHeld && state == "draft") || hasException
+        let fits = state == expected || (isHeld && state == "draft") || isHeldBack
         if !fits { findings.append("\(name): Odoo has \(state) instead of \(expected)") }
-        if hasRemarks, (order["notes"] as? Int ?? 0) == 0, !isCancelled, !hasException {
+        if hasRemarks, (order["notes"] as? Int ?? 0) == 0, !isCancelled, !isHeldBack {
             findings.append("\(name): no note in Odoo")
         }
     }

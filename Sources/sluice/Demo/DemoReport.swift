@@ -41,19 +41,37 @@ struct DemoReport {
             ["legal entity", "consumed", "applied", "duplicate", "stale", "parked", "rejected", "dead-lettered"]
             + ["orders in Odoo"]
         var page = ["", Output.table(header, rows), ""]
-        page.append("sent: \(traffic.acknowledged) records of \(traffic.counts.orders) orders; failed \(traffic.failed)")
+        page.append("sent: \(traffic.acknowledged) records of \(traffic.orders) orders; failed \(traffic.failed)")
         page += audit.findings.prefix(Self.shownFindings).map { "finding: \($0)" }
         if audit.findings.count > Self.shownFindings {
             page.append("… and \(audit.findings.count - Self.shownFindings) more findings")
         }
         if !isComplete { page.append("the traffic did not settle in time") }
+        page += heldBack
         let checked = traffic.expectations.filter { $0.finalState != nil }.count
         if audit.findings.isEmpty {
-            page.append("odoo: one sales order for each order key that should be there, in the right state")
+            let others = audit.held.isEmpty ? "" : ", but for those held back"
+            page.append("odoo: one sales order for each order key that should be there, in the right state\(others)")
             page.append("states: all \(checked) orders whose events all came ended as the traffic told it")
         }
         page.append("books: \(isBalanced ? "balanced" : BooksCommand.verdict(lines))")
         return page.joined(separator: "\n")
+    }
+
+    /// How many orders a person has to look at before Odoo can have them, why, and which.
+    private var heldBack: [String] {
+        guard !audit.held.isEmpty else { return ["held back: no order waits for a person"] }
+        var counts: [String: Int] = [:]
+        for order in audit.held { for code in order.codes { counts[code, default: 0] += 1 } }
+        let codes = counts.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }.joined(separator: ", ")
+        var lines = ["held back: \(audit.held.count) orders wait for a person: \(codes)"]
+        lines += audit.held.prefix(Self.shownFindings).map {
+            "  \($0.legalEntity) \($0.orderRef): \($0.codes.joined(separator: ", "))"
+        }
+        if audit.held.count > Self.shownFindings {
+            lines.append("  … and \(audit.held.count - Self.shownFindings) more")
+        }
+        return lines
     }
 
     private func cells(_ entity: String, _ sum: Sum, _ orders: Int) -> [String] {
@@ -73,6 +91,9 @@ struct DemoReport {
         return JSONText.render(
             [
                 "balanced": isBalanced, "complete": isComplete, "findings": audit.findings, "legal_entities": entities,
+                "held_back": audit.held.map {
+                    ["legal_entity": $0.legalEntity, "order_ref": $0.orderRef, "codes": $0.codes] as [String: Any]
+                },
                 "sent": traffic.acknowledged,
             ] as [String: Any])
     }

@@ -7,6 +7,8 @@ final class DemoStage {
     /// The variables that the written configuration names.
     static let storeVariable = "SLUICE_DEMO_DATABASE_URL"
     static let keyVariable = "SLUICE_DEMO_ODOO_KEY"
+    /// Where dead letters go.
+    static let deadLetterTopic = "sluice.dead-letters"
 
     let folder: URL
     let broker: EmbeddedBroker
@@ -22,7 +24,7 @@ final class DemoStage {
             try manager.createDirectory(at: folder, withIntermediateDirectories: true)
             let kind = EmbeddedBroker.Kind.chosen(by: ProcessInfo.processInfo.environment)
             broker = try EmbeddedBroker(kind)
-            for topic in DemoConfiguration.topics + ["sluice.dead-letters"] {
+            for topic in DemoConfiguration.topics + [Self.deadLetterTopic] {
                 try broker.createTopic(topic, partitions: partitions)
             }
             say("broker       \(broker.bootstrapServers.joined(separator: ",")) (\(kind.name))")
