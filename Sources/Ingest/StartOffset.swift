@@ -1,8 +1,8 @@
 /// Where reading of a partition begins.
 ///
-/// Pure. The ledger knows what is durable, the group's committed offset lies at or below it; the later one is where work
-/// is left. Both can be wrong after somebody restored a store, recreated a topic or lost a log's tail: an offset behind the
-/// log's end would make the broker reset the position anywhere, so it is not used.
+/// Pure. The ledger knows what is durable, the group's committed offset lies at or below it; the later one is where
+/// work is left. Both can be wrong after somebody restored a store, recreated a topic or lost a log's tail: an offset
+/// behind the log's end would make the broker reset the position anywhere, so it is not used.
 struct StartOffset: Equatable {
     /// Something that an operator should know.
     enum Remark: Equatable {
@@ -20,9 +20,6 @@ struct StartOffset: Equatable {
     /// Decides.
     ///
     /// - Parameters:
-    ///   - ledgered: offset behind the last ledgered stretch, or nil.
-    ///   - committed: what the group committed, or nil.
-    ///   - end: offset behind the log's newest record.
     init(ledgered: Int64?, committed: Int64?, end: Int64) {
         let usable = committed.flatMap { $0 <= end ? $0 : nil }
         if let ledgered, ledgered > end {
