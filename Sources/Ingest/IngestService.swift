@@ -1,4 +1,4 @@
-internal import Foundation
+internal import class Foundation.Thread
 internal import Kafka
 internal import Synchronization
 public import Metrics
@@ -28,6 +28,14 @@ public final class IngestService: Sendable {
     /// A service; nothing runs before `start`.
     ///
     /// - Parameters:
+    ///   - settings: how to read.
+    ///   - decoder: decodes and routes, on the poll thread.
+    ///   - sink: takes what was decoded.
+    ///   - ledger: the workers report finished positions to the same one.
+    ///   - sources: the process's table of source partitions.
+    ///   - store: where the partition ledger is kept.
+    ///   - metrics: what is measured.
+    ///   - log: where decisions are told.
     public init(
         settings: IngestSettings, decoder: any RecordDecoding, sink: any LaneSink, ledger: SharedLedger,
         sources: SourcePartitions, store: any PartitionLedgerStore, metrics: IngestMetrics, log: Log

@@ -7,7 +7,8 @@ public import Partitioner
 public protocol PartitionLedgerStore: Sendable {
     /// Reads up to where each partition is ledgered.
     ///
-    /// - Returns: for each of `partitions`, in their sequence, the highest ledgered `nextOffset`; nil where there is none.
+    /// - Returns: for each of `partitions`, in their sequence, the highest ledgered `nextOffset`; nil where there is
+    ///   none.
     func nextOffsets(of partitions: [SourcePartition]) throws -> [Int64?]
 
     /// Appends stretches durably, all or none.

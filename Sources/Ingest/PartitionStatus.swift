@@ -32,6 +32,13 @@ struct PartitionWatch {
     /// The status at `now`.
     ///
     /// - Parameters:
+    ///   - now: seconds.
+    ///   - committed: offset that is committed, or nil.
+    ///   - polled: offset behind the newest record taken, or nil.
+    ///   - lag: records behind the committed offset.
+    ///   - isPaused: whether the partition is paused.
+    ///   - limit: seconds without movement after which it stands still.
+    /// - Returns: the status.
     mutating func observe(
         now: Double, committed: Int64?, polled: Int64?, lag: Int64, isPaused: Bool, limit: Double
     ) -> PartitionStatus {

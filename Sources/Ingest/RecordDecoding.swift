@@ -22,6 +22,11 @@ public protocol RecordDecoding: Sendable {
     /// Decodes and routes one record.
     ///
     /// - Parameters:
+    ///   - topic: index of the topic in `IngestSettings.topics`.
+    ///   - value: the record's value, owned by the caller from now on; nil for a tombstone.
+    ///   - key: copies the record's key; nil where it has none. Only valid during the call.
+    ///   - headers: copies the record's headers, at most `IngestSettings.maximumHeaders`. Only valid during the call.
+    ///   - source: where and when the record was read.
     /// - Returns: an event, whose `entity` is set where it is known, or a dead letter; both with this `source`.
     func decode(
         topic: Int32, value: [UInt8]?, key: () -> [UInt8]?, headers: () -> [PolledHeader], source: SourcePosition

@@ -20,6 +20,9 @@ struct StartOffset: Equatable {
     /// Decides.
     ///
     /// - Parameters:
+    ///   - ledgered: offset behind the last ledgered stretch, or nil.
+    ///   - committed: what the group committed, or nil.
+    ///   - end: offset behind the log's newest record.
     init(ledgered: Int64?, committed: Int64?, end: Int64) {
         let usable = committed.flatMap { $0 <= end ? $0 : nil }
         if let ledgered, ledgered > end {

@@ -65,6 +65,9 @@ public final class EmbeddedBroker: Sendable {
     /// Creates a topic and waits until it can be used; one that is there already is no error.
     ///
     /// - Parameters:
+    ///   - name: of the topic.
+    ///   - partitions: how many it has.
+    ///   - settings: of the topic, by Kafka's names; the mock takes none of them.
     /// - Throws: `BrokerError` when it could not be created within 30 s.
     public func createTopic(
         _ name: String, partitions: Int, settings: KeyValuePairs<String, String> = [:]
