@@ -36,7 +36,8 @@ public struct DeadLetterRecord: Equatable, Sendable {
     }
 }
 
-/// Writes dead letters to their topic, with the headers that Kafka Connect gives its own, so that the same tools read both.
+/// Writes dead letters to their topic, with the headers that Kafka Connect gives its own, so that the same tools read
+/// both.
 ///
 /// Owned by one thread. A dead letter may be written twice when an acknowledgement is lost; its origin tells.
 public struct DeadLetterProducer: ~Copyable {

@@ -16,22 +16,14 @@ struct Handover {
         var nextOffset: Int64
     }
 
-    /// How far the ledger thread is to go.
-    enum Phase: Equatable {
-        case running
-        /// Ends when nothing is left to append.
-        case finishing
-        /// Ends now.
-        case stopping
-    }
-
     // To the ledger thread.
 
     /// Assignments whose ledgered offset is wanted.
     var questions: Set<Assignment> = []
     /// Somebody waits for ledgered work: do not wait for the interval.
     var isUrgent = false
-    var phase = Phase.running
+    /// The ledger thread ends; what is not appended stays for the next start.
+    var isStopping = false
 
     // To the poll thread.
 

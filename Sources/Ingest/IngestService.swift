@@ -1,4 +1,4 @@
-internal import Foundation
+internal import class Foundation.Thread
 internal import Kafka
 internal import Synchronization
 public import Metrics
@@ -9,6 +9,10 @@ public import Partitioner
 /// Owns two threads: `kafka-poll`, which alone touches the consumer, and `ledger`, which alone touches the store of the
 /// partition ledger. Lifecycle: `start` once, `stop` once.
 public final class IngestService: Sendable {
+    /// Consumers that may fail for good, one after another, before polling ends and only a restart of the process
+    /// helps.
+    static let maximumConsumers = 10
+
     /// What the poll thread tells whoever starts and stops it.
     private struct Life {
         var isStarted = false
@@ -49,7 +53,9 @@ public final class IngestService: Sendable {
         return status
     }
 
-    /// Starts the threads and returns when the consumer was made. Brokers and the store may be away.
+    /// Starts the threads and returns when the consumer was made.
+    ///
+    /// Brokers and the store may be away.
     ///
     /// - Throws: `IngestError` when a setting is refused: nothing runs then.
     public func start() throws(IngestError) {
@@ -57,13 +63,13 @@ public final class IngestService: Sendable {
         startThread("kafka-poll") { service in service.runPoll() }
         _ = life.wait(within: .seconds(30)) { $0.isStarted || $0.failure != nil }
         if let failure = life.withLock({ $0.failure }) {
-            shared.handover.change { $0.phase = .stopping }
+            shared.handover.change { $0.isStopping = true }
             throw IngestError(failure)
         }
     }
 
-    /// Stops polling, waits for the work in flight until the drain deadline, makes its ledger and offsets durable, leaves
-    /// the group.
+    /// Stops polling, waits for the work in flight until the drain deadline, makes its ledger and offsets durable,
+    /// leaves the group.
     ///
     /// Blocks for at most about `drainDeadline` + 2 `closeBound`. Workers must still be running.
     /// - Returns: whether everything polled was done and ledgered.
@@ -73,7 +79,7 @@ public final class IngestService: Sendable {
         let settings = shared.settings
         let bound = settings.drainDeadline + settings.closeBound * 3 + settings.pollWait + .seconds(2)
         let hasEnded = life.wait(within: bound) { $0.hasEnded }
-        shared.handover.change { $0.phase = .stopping }
+        shared.handover.change { $0.isStopping = true }
         _ = shared.handover.wait(within: settings.closeBound) { $0.hasEnded }
         return hasEnded && life.withLock { $0.isDrained }
     }
@@ -95,7 +101,9 @@ public final class IngestService: Sendable {
 
     private func runPoll() {
         var isDrained = true
-        while !shared.isStopping {
+        var made = 0
+        while !shared.isStopping, made < Self.maximumConsumers {
+            made += 1
             do throws(KafkaError) {
                 var loop = try PollLoop(shared: shared)
                 life.change { $0.isStarted = true }
@@ -113,6 +121,7 @@ public final class IngestService: Sendable {
             // Only a fatal error leads here without stopping: another consumer, after a pause.
             _ = life.wait(within: .seconds(5)) { _ in shared.isStopping }
         }
+        if made == Self.maximumConsumers { shared.log.error("ingest.given_up", [("consumers", .integer(made))]) }
         life.change { state in
             state.isDrained = isDrained
             state.hasEnded = true

@@ -11,8 +11,9 @@ public struct IngestSettings: Sendable {
     public var group: String
     /// Static member id; nil for dynamic membership.
     public var instanceID: String?
-    /// More settings by librdkafka's names; the caller has checked them against its allow-list. Those that Ingest's
-    /// promises rest on are set after them and cannot be changed.
+    /// More settings by librdkafka's names; the caller has checked them against its allow-list.
+    ///
+    /// Those that Ingest's promises rest on are set after them and cannot be changed.
     public var options: [(name: String, value: String)]
     /// Topics to read; `RecordDecoding` gets indexes in this list.
     public var topics: [String]
@@ -32,7 +33,8 @@ public struct IngestSettings: Sendable {
     ///
     /// Large, because one waiting record holds up the ledger of its partition while all others behind it go on.
     public var maximumOpenRecords = 2_000_000
-    /// How long a partition with lag may stand still before it counts as stalled or stopped; a sixth of it is a warning.
+    /// How long a partition with lag may stand still before it counts as stalled or stopped; a sixth of it is a
+    /// warning.
     public var stallAfter: Duration = .seconds(60)
 
     /// Settings with the usual bounds.

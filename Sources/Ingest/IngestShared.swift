@@ -48,7 +48,9 @@ final class IngestShared: Sendable {
     var isStopping: Bool { stopping.load(ordering: .acquiring) }
     func beginStopping() { stopping.store(true, ordering: .releasing) }
 
-    /// Whether polling is paused because too many records are open. Only the poll thread changes it.
+    /// Whether polling is paused because too many records are open.
+    ///
+    /// Only the poll thread changes it.
     var isOpenBoundReached: Bool { openBound.load(ordering: .relaxed) }
     func setOpenBoundReached(_ isReached: Bool) { openBound.store(isReached, ordering: .relaxed) }
 

@@ -82,7 +82,9 @@ final class Intake {
         return lanes[Int(index)]?.clock.age(of: next, now: now)
     }
 
-    /// Takes one record. It is counted before it is decoded.
+    /// Takes one record.
+    ///
+    /// It is counted before it is decoded.
     func take(_ message: borrowing Message) {
         let index = index(topic: message.topic, partition: message.partition)
         guard index >= 0, let epoch = admit(index, offset: message.offset) else { return }

@@ -3,8 +3,8 @@ import Partitioner
 
 /// The ledger thread: makes done stretches durable, then hands their offsets to the poll thread.
 ///
-/// The only thread of Ingest that talks to the store, so that a store that is away or slow never holds up a poll. What was
-/// taken from the ledger is kept until the store has it, and never committed before.
+/// The only thread of Ingest that talks to the store, so that a store that is away or slow never holds up a poll.
+/// What was taken from the ledger is kept until the store has it, and never committed before.
 struct LedgerLoop {
     /// First wait after a failure of the store; doubles up to `longestBackoff`.
     static let firstBackoff = Duration.milliseconds(100)
@@ -39,15 +39,14 @@ struct LedgerLoop {
     mutating func run() {
         while true {
             waitForWork()
-            let phase = handover.withLock { state in
+            let isStopping = handover.withLock { state in
                 state.isUrgent = false
-                return state.phase
+                return state.isStopping
             }
-            if phase == .stopping { break }
+            if isStopping { break }
             let answered = answerQuestions()
             let appended = answered && appendDone()
             noteStore(isAway: !(answered && appended))
-            if phase == .finishing, appended, pending.isEmpty { break }
         }
         handover.change { $0.hasEnded = true }
     }
@@ -55,10 +54,10 @@ struct LedgerLoop {
     private func waitForWork() {
         if let backoff {
             // Nothing but the end cuts a backoff short: whoever is in a hurry cannot make the store come back.
-            _ = handover.wait(within: backoff) { $0.phase == .stopping }
+            _ = handover.wait(within: backoff) { $0.isStopping }
         } else {
             _ = handover.wait(within: interval) { state in
-                state.isUrgent || !state.questions.isEmpty || state.phase != .running
+                state.isUrgent || !state.questions.isEmpty || state.isStopping
             }
         }
     }

@@ -2,8 +2,8 @@ import OrderEvents
 
 /// When the records of one partition were appended, roughly: enough to tell how old the oldest uncommitted one is.
 ///
-/// Pure. Keeps samples at even distances; when full, every second one is dropped and the distance doubles. The age may be
-/// over by one distance, never under.
+/// Pure. Keeps samples at even distances; when full, every second one is dropped and the distance doubles. The age
+/// may be over by one distance, never under.
 struct LogClock {
     /// Samples at most.
     static let capacity = 256

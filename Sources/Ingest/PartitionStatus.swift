@@ -38,6 +38,7 @@ struct PartitionWatch {
     ///   - lag: records behind the committed offset.
     ///   - isPaused: whether the partition is paused.
     ///   - limit: seconds without movement after which it stands still.
+    /// - Returns: the status.
     mutating func observe(
         now: Double, committed: Int64?, polled: Int64?, lag: Int64, isPaused: Bool, limit: Double
     ) -> PartitionStatus {

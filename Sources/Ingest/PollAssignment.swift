@@ -3,8 +3,9 @@ import Metrics
 import Partitioner
 
 // Partitions come and go. Assigned: the ledger's store is asked where to begin, and reading starts when it, and the
-// brokers, have answered; polling goes on meanwhile. Revoked: nothing more is taken, the work in flight drains, its ledger
-// and offsets are made durable, then the partition is given back. Lost: somebody else has it already; forget everything.
+// brokers, have answered; polling goes on meanwhile. Revoked: nothing more is taken, the work in flight drains, its
+// ledger and offsets are made durable, then the partition is given back. Lost: somebody else has it already; forget
+// everything.
 extension PollLoop {
     /// Answers everything that happened since the last round, in sequence.
     mutating func answerEvents() {
@@ -12,6 +13,8 @@ extension PollLoop {
             switch event {
             case .assigned(let sources):
                 noteBrokers(areAway: false)
+                rebalance?.awaited -= 1
+                if rebalance?.awaited == 0 { rebalance = nil }
                 // Tells the group that the assignment was taken; the partitions follow when it is known where to begin.
                 attempt("consumer.assign_failed") { consumer throws(KafkaError) in try consumer.assign([]) }
                 prepare(sources)
@@ -67,8 +70,8 @@ extension PollLoop {
         if starting.isEmpty { return }
         let answers = shared.handover.withLock { $0.answers }
         let ready = starting.filter { answers[$0.value] != nil }
-        // Brokers that do not answer are asked at most twice a second.
-        guard !ready.isEmpty, monotonicSeconds() - lastStart >= 0.5 || lastStart == 0 else { return }
+        // Brokers that do not answer are asked at most four times a second.
+        guard !ready.isEmpty, monotonicSeconds() - lastStart >= 0.25 || lastStart == 0 else { return }
         let sources = Array(ready.keys)
         do throws(KafkaError) {
             let bound = max(shared.settings.pollWait, .milliseconds(100))
@@ -154,6 +157,7 @@ extension PollLoop {
             }
             commitNow(entry.partitions)
             release(entry.partitions)
+            rebalance = (now, 2)
         }
         revoking = waiting
     }

@@ -6,14 +6,17 @@ import Synchronization
 
 /// The poll thread's work: owns the consumer from its making to its end.
 ///
-/// One round polls a burst, hands it on, answers what happened meanwhile, pauses, commits. No step waits longer than the
-/// poll wait, but for the commit before partitions are given up. Whatever waits for something (offsets to begin at, work
-/// to drain) is a list that each round looks at again.
+/// One round polls a burst, hands it on, answers what happened meanwhile, pauses, commits. No step waits longer than
+/// the poll wait, but for the commit before partitions are given up. Whatever waits for something (offsets to begin
+/// at, work to drain) is a list that each round looks at again.
 struct PollLoop: ~Copyable {
     /// Between two polls while something is waited for: paused partitions, a revocation, the end.
     static let busyWait = Duration.milliseconds(5)
     /// Seconds between two looks at lag and status.
     static let surveyInterval = 0.5
+
+    /// Seconds without commits after giving partitions back, if no new assignment comes.
+    static let longestRebalance = 15.0
 
     /// One partition of this consumer.
     struct Held {
@@ -43,6 +46,11 @@ struct PollLoop: ~Copyable {
     var lastSurvey = 0.0
     var lastCommit = 0.0
     var lastStart = 0.0
+    /// When a revocation was answered (seconds) and how many assignments end the rebalance: the one that completes
+    /// this generation, after which we join again, and the one of the next.
+    ///
+    /// Nil: no rebalance is known of.
+    var rebalance: (since: Double, awaited: Int)?
     var isFatal = false
     var isBrokerAway = false
 
@@ -111,6 +119,8 @@ struct PollLoop: ~Copyable {
         takeCommittable()
         let now = monotonicSeconds()
         guard now - lastCommit >= seconds(shared.settings.commitInterval) else { return }
+        // A commit with the old generation would make the library (2.0) think that it lost its partitions.
+        if let rebalance, now - rebalance.since < Self.longestRebalance { return }
         lastCommit = now
         var offsets: [PartitionOffset] = []
         for (source, one) in held {
@@ -166,7 +176,12 @@ struct PollLoop: ~Copyable {
         for line in lines {
             let fields: [(String, LogValue)] = [("facility", .text(line.facility)), ("text", .text(line.text))]
             // Everything from the library heals by itself or comes as an event too.
-            if line.level <= 4 { shared.log.warning("kafka.client", fields) } else { shared.log.debug("kafka.client", fields) }
+            // AUTOCREATE only says that an old broker cannot be told not to create topics.
+            if line.level <= 4, line.facility != "AUTOCREATE" {
+                shared.log.warning("kafka.client", fields)
+            } else {
+                shared.log.debug("kafka.client", fields)
+            }
         }
         if dropped > 0 { shared.log.warning("kafka.client_lines_dropped", [("lines", .integer(dropped))]) }
     }

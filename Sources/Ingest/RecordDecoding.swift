@@ -16,8 +16,8 @@ public struct PolledHeader: Equatable, Sendable {
 
 /// Turns a polled record into what waits in a lane.
 ///
-/// Pure, and called on the poll thread for every record: no I/O, no locks that somebody else holds for long. Every record
-/// gives a `Taken`, so that none is dropped without being counted: what cannot be read is a dead letter.
+/// Pure, and called on the poll thread for every record: no I/O, no locks that somebody else holds for long. Every
+/// record gives a `Taken`, so that none is dropped without being counted: what cannot be read is a dead letter.
 public protocol RecordDecoding: Sendable {
     /// Decodes and routes one record.
     ///

@@ -1,8 +1,8 @@
 /// Where reading of a partition begins.
 ///
-/// Pure. The ledger knows what is durable, the group's committed offset lies at or below it; the later one is where work
-/// is left. Both can be wrong after somebody restored a store, recreated a topic or lost a log's tail: an offset behind the
-/// log's end would make the broker reset the position anywhere, so it is not used.
+/// Pure. The ledger knows what is durable, the group's committed offset lies at or below it; the later one is where
+/// work is left. Both can be wrong after somebody restored a store, recreated a topic or lost a log's tail: an offset
+/// behind the log's end would make the broker reset the position anywhere, so it is not used.
 struct StartOffset: Equatable {
     /// Something that an operator should know.
     enum Remark: Equatable {

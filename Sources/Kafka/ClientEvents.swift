@@ -15,7 +15,8 @@ public struct ClientLogLine: Equatable, Sendable {
 ///
 /// Delivered by `Consumer.takeEvents`, in sequence.
 public enum ConsumerEvent: Sendable {
-    /// The group gave these partitions. Answer with `Consumer.assign` (an empty list first if offsets are not known yet).
+    /// The group gave these partitions. Answer with `Consumer.assign` (an empty list first if offsets are not known
+    /// yet).
     case assigned([TopicPartition])
     /// The group asks for these partitions back. They stay ours until `Consumer.unassign` answers.
     case revoked([TopicPartition])
@@ -39,7 +40,8 @@ public enum ConsumerEvent: Sendable {
 ///
 /// The library holds it unretained; the client's owner outlives the handle.
 ///
-/// Log lines come from any of the library's threads; everything else from the thread that polls, but under the same lock.
+/// Log lines come from any of the library's threads; everything else from the thread that polls, but under the same
+/// lock.
 final class ClientEvents: Sendable {
     /// How many log lines wait at most; more are counted and dropped.
     static let maximumLogLines = 64

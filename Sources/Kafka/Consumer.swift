@@ -60,8 +60,9 @@ public struct PollBound: Sendable {
             events.beginClosing()
         }
         if hasSubscribed, !events.hasBeenAssigned {
-            // librdkafka 2.0 aborts the process when a client that joined with cooperative-sticky is destroyed before its
-            // first assignment (mended in 2.3). The client is left behind instead, with what its callbacks write to.
+            // librdkafka 2.0 aborts the process when a client that joined with cooperative-sticky is destroyed before
+            // its first assignment (mended in 2.3). The client is left behind instead, with what its callbacks write
+            // to.
             _ = unsafe Unmanaged.passRetained(events)
             return
         }
@@ -136,9 +137,10 @@ public struct PollBound: Sendable {
     /// Partitions that are not being read are left out.
     public mutating func unassign(_ partitions: [TopicPartition]) throws(KafkaError) {
         let held = partitions.filter { assigned.contains($0) }
+        // The library keeps a pause over the end of an assignment: the partition would stand still when it comes back.
+        try setPaused(paused.subtracting(held))
         let list = TopicPartitionList(held)
         assigned.subtract(held)
-        paused.subtract(held)
         if let error = unsafe consumeError(rd_kafka_incremental_unassign(handle, list.list), "giving up partitions") {
             throw error
         }

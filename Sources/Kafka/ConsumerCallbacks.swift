@@ -33,8 +33,8 @@ private func firstError(in list: UnsafeMutablePointer<rd_kafka_topic_partition_l
 
 /// Runs inside poll or close, on the thread that called it.
 ///
-/// While polling it only notes what is asked: the owner answers when the work in flight is settled, and the group waits.
-/// While closing nobody will, so it is answered here: everything was settled before.
+/// While polling it only notes what is asked: the owner answers when the work in flight is settled, and the group
+/// waits. While closing nobody will, so it is answered here: everything was settled before.
 private func rebalance(
     _ handle: OpaquePointer?, _ code: rd_kafka_resp_err_t,
     _ list: UnsafeMutablePointer<rd_kafka_topic_partition_list_t>?, _ events: ClientEvents

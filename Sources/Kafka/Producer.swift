@@ -72,7 +72,8 @@ public struct DeliveryReport: Equatable, Sendable {
     /// Puts a record into the producer's queue; copies it.
     ///
     /// `token`, which is not negative, comes back in the record's report.
-    /// - Throws: `queueFull` when the queue is full: `serve`, then try again. `messageTooLarge` for what no broker takes.
+    /// - Throws: `queueFull` when the queue is full: `serve`, then try again. `messageTooLarge` for what no broker
+    ///   takes.
     public func produce(_ record: OutgoingRecord, token: Int = 0) throws(KafkaError) {
         var values = unsafe [rd_kafka_vu_t]()
         // The pointers live until the end of the scopes below; the library copies (RD_KAFKA_MSG_F_COPY).

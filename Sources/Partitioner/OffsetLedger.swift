@@ -98,8 +98,8 @@ public struct OffsetLedger {
 
     /// Counts a polled record.
     ///
-    /// - Returns: false when it was polled before under this assignment (a rewind) or the partition is not assigned: then
-    ///   it must not be processed.
+    /// - Returns: false when it was polled before under this assignment (a rewind) or the partition is not assigned:
+    ///   then it must not be processed.
     public mutating func polled(_ record: LedgerRecord) -> Bool {
         guard isAssigned(record.partition) else { return false }
         let isNew = partitions[Int(record.partition)]?.polled(record.offset, entity: record.entity) == true

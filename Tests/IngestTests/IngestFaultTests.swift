@@ -12,7 +12,8 @@ import Testing
         (0..<count).map { _ in OutgoingRecord(topic: topic, partition: 0, value: Array("e1".utf8)) }
     }
 
-    /// Goal: without the store nothing is read from an unknown place and nothing is committed; when it is back all goes on.
+    /// Goal: without the store nothing is read from an unknown place and nothing is committed; when it is back all
+    /// goes on.
     @Test(arguments: BrokerKinds.all)
     func aStoreThatIsAwayHoldsBackAndComesBack(kind: EmbeddedBroker.Kind) throws {
         let broker = try BrokerKinds.broker(kind)
@@ -118,6 +119,7 @@ import Testing
     }
 
     /// Goal: a batch that the library cannot open does not stop its partition.
+    ///
     /// Method: zeros compressed by zstd that are larger, opened, than the consumer takes.
     @Test func anUnreadableBatchIsADeadLetterAndThePartitionGoesOn() throws {
         let broker = try BrokerKinds.broker(.mock)

@@ -4,21 +4,22 @@ import Testing
 @testable import Ingest
 
 @Suite struct IngestRuleTests {
-    @Test(arguments: [
-        // ledgered, committed, end, start, remark
-        (nil, nil, 10, nil, nil),
-        (4, nil, 10, 4, nil),
-        (4, 4, 10, 4, nil),
-        (6, 4, 10, 6, nil),
-        (10, 10, 10, 10, nil),
-        (4, 6, 10, 6, .ledgerBehindCommitted),
-        (nil, 6, 10, 6, .ledgerBehindCommitted),
-        (11, 6, 10, 6, .ledgerAheadOfLog),
-        (11, nil, 10, nil, .ledgerAheadOfLog),
-        (11, 11, 10, nil, .ledgerAheadOfLog),
-        (nil, 11, 10, nil, .ledgerAheadOfLog),
-        (4, 11, 10, 4, nil),
-    ] as [(Int64?, Int64?, Int64, Int64?, StartOffset.Remark?)])
+    @Test(
+        arguments: [
+            // ledgered, committed, end, start, remark
+            (nil, nil, 10, nil, nil),
+            (4, nil, 10, 4, nil),
+            (4, 4, 10, 4, nil),
+            (6, 4, 10, 6, nil),
+            (10, 10, 10, 10, nil),
+            (4, 6, 10, 6, .ledgerBehindCommitted),
+            (nil, 6, 10, 6, .ledgerBehindCommitted),
+            (11, 6, 10, 6, .ledgerAheadOfLog),
+            (11, nil, 10, nil, .ledgerAheadOfLog),
+            (11, 11, 10, nil, .ledgerAheadOfLog),
+            (nil, 11, 10, nil, .ledgerAheadOfLog),
+            (4, 11, 10, 4, nil),
+        ] as [(Int64?, Int64?, Int64, Int64?, StartOffset.Remark?)])
     func readingBeginsWhereWorkIsLeft(
         ledgered: Int64?, committed: Int64?, end: Int64, offset: Int64?, remark: StartOffset.Remark?
     ) {
@@ -48,7 +49,8 @@ import Testing
 
     @Test func statusFollowsWhatMoves() {
         var watch = PartitionWatch(now: 0)
-        func look(_ now: Double, _ committed: Int64, _ polled: Int64, lag: Int64, paused: Bool = false) -> PartitionStatus
+        func look(_ now: Double, _ committed: Int64, _ polled: Int64, lag: Int64, paused: Bool = false)
+            -> PartitionStatus
         {
             watch.observe(now: now, committed: committed, polled: polled, lag: lag, isPaused: paused, limit: 60)
         }

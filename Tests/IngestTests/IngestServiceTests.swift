@@ -14,6 +14,7 @@ import Testing
     }
 
     /// Goal: an offset is committed only when everything up to it is done and ledgered, whatever is done behind it.
+    ///
     /// Method: partition 1 moves on, over several commits, while the first record of partition 0 waits.
     @Test(arguments: BrokerKinds.all)
     func offsetsAreCommittedOnlyBehindDoneWork(kind: EmbeddedBroker.Kind) throws {
@@ -25,7 +26,9 @@ import Testing
         let fixture = IngestFixture(broker, topics: [topic], group: group, store: store)
         try fixture.service.start()
         #expect(eventually { fixture.sink.taken.count == 21 })
-        let held = fixture.sink.taken.first { $0.source.offset == 0 && store.sources[$0.source.partition]?.partition == 0 }
+        let held = fixture.sink.taken.first {
+            $0.source.offset == 0 && store.sources[$0.source.partition]?.partition == 0
+        }
         let first = try #require(held?.source)
         fixture.sink.complete(always: true) { $0 != first }
         let (zero, one) = (TopicPartition(topic, 0), TopicPartition(topic, 1))
@@ -77,7 +80,9 @@ import Testing
         let store = MemoryLedgerStore()
         try broker.createTopic(topic, partitions: 2)
         try broker.produce(events(topic, 50, partition: 0) + events(topic, 50, partition: 1))
-        let first = IngestFixture(broker, topics: [topic], group: group, store: store) { $0.drainDeadline = .seconds(60) }
+        let first = IngestFixture(broker, topics: [topic], group: group, store: store) {
+            $0.drainDeadline = .seconds(60)
+        }
         try first.service.start()
         #expect(eventually { first.sink.taken.count == 100 })
         let second = IngestFixture(broker, topics: [topic], group: group, store: store)
@@ -89,9 +94,11 @@ import Testing
         #expect(second.service.status.assignedPartitions == 0)
         first.sink.complete(always: true)
         #expect(eventually { second.service.status.assignedPartitions == 1 })
-        #expect(first.service.status.assignedPartitions == 1)
+        #expect(eventually { first.service.status.assignedPartitions == 1 })
         try broker.produce(events(topic, 1, partition: 0) + events(topic, 1, partition: 1))
-        #expect(eventually { first.sink.taken.count == 101 && second.sink.taken.count == 1 })
+        #expect(
+            eventually { first.sink.taken.count == 101 && second.sink.taken.count == 1 },
+            "\(first.log.text)\n--\n\(second.log.text)")
         #expect(second.sink.offsets == [50])
         #expect(!first.log.has("partition.revoked_undrained"))
         #expect(second.service.stop())

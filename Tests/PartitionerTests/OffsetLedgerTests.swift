@@ -81,7 +81,7 @@ import Testing
         #expect(ledger.openRecords == 1)
     }
 
-    /// Goal: the ledger agrees with a model that keeps everything in dictionaries, whatever happens in whatever sequence.
+    /// Goal: the ledger agrees with a model that keeps everything in dictionaries, whatever happens in any sequence.
     @Test(arguments: [1, 2, 3, 4] as [UInt64])
     func agreesWithANaiveModel(seed: UInt64) {
         var random = SplitMix(state: seed)

@@ -14,7 +14,6 @@ public enum BrokerKinds {
     /// Why such a test is skipped.
     public static let reason = "needs a real Kafka: set KAFKA_HOME to its folder (and have Java 17)"
 
-
     /// A real Kafka at `KAFKA_HOME`.
     public static var kafka: EmbeddedBroker.Kind {
         .kafka(home: ProcessInfo.processInfo.environment["KAFKA_HOME"] ?? "")

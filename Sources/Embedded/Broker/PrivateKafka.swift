@@ -54,9 +54,10 @@ final class PrivateKafka: Sendable {
         let process = try SupervisedProcess(
             ["/bin/sh", "-c", command, "kafka", home, properties], folder: folder)
         do throws(KafkaError) {
-            let admin = try Admin(ClientSettings([
-                "bootstrap.servers": "127.0.0.1:\(ports[0])", "reconnect.backoff.max.ms": "250",
-            ]))
+            let admin = try Admin(
+                ClientSettings([
+                    "bootstrap.servers": "127.0.0.1:\(ports[0])", "reconnect.backoff.max.ms": "250",
+                ]))
             let end = ContinuousClock.now.advanced(by: startBound)
             while ContinuousClock.now < end, process.isRunning {
                 if admin.waitForBrokers(within: .seconds(1)) { return (ports[0], process) }
@@ -96,7 +97,9 @@ final class PrivateKafka: Sendable {
     }
 }
 
-/// Loopback ports that nobody listens on now. Somebody may take one before it is used: then try again.
+/// Loopback ports that nobody listens on now.
+///
+/// Somebody may take one before it is used: then try again.
 func freeLoopbackPorts(_ count: Int) throws(BrokerError) -> [Int] {
     var sockets: [Int32] = []
     // All are held open until the end, so that they differ.

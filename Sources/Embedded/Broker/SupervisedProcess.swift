@@ -17,8 +17,8 @@ final class SupervisedProcess: Sendable {
 
     /// Waits for the end of its input or of the program, whichever is first; then ends the program and its folder.
     ///
-    /// $1: the folder to remove; the rest: the program. The reader is a child of its own, because a shell cannot wait for
-    /// input and for a child at once: it ends the script by a signal.
+    /// $1: the folder to remove; the rest: the program. The reader is a child of its own, because a shell cannot wait
+    /// for input and for a child at once: it ends the script by a signal.
     private static let script = """
         folder=$1; shift
         "$@" >"$folder/console.log" 2>&1 </dev/null 3<&- &
