@@ -71,7 +71,8 @@ struct Figures {
             return padded.joined(separator: "  ").trimmingCharacters(in: .whitespaces)
         }
         let about = words.map { "\($0.key) \($0.value)" }.joined(separator: ", ") + (isDirty ? ", dirty" : "")
-        return (["\(part): \(about)", line(header)] + rows.map(line) + remarks.map { "  \($0)" }).joined(separator: "\n")
+        return (["\(part): \(about)", line(header)] + rows.map(line) + remarks.map { "  \($0)" }).joined(
+            separator: "\n")
     }
 
     /// Six digits at most; no exponent.

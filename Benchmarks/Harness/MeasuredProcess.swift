@@ -39,7 +39,7 @@ final class MeasuredProcess: Sendable {
         pid = child
         let id = Leftovers.shared.add { [pid] in
             kill(pid, SIGKILL)
-            _ = unsafe waitpid(pid, nil, 0)
+            _ = waitpid(pid, nil, 0)
         }
         leftover.withLock { $0 = id }
     }

@@ -37,13 +37,15 @@ struct ReferenceLoad: Sendable {
         var topic: String
         /// Keyed by event instead of by order.
         var isKeyedByEvent = false
+        /// After how many records `mayGoOn` is asked.
+        var recordsPerStep = 200
     }
 
-    /// Produces at most `limit` records of the load and waits until the broker has them; returns how many.
+    /// Produces the load and waits until the broker has it; returns how many records.
     ///
-    /// - Parameter mayGoOn: asked after every 200 records with the count so far; it may wait.
+    /// - Parameter mayGoOn: asked after every step with the count so far; it may wait.
     func produce(
-        to target: Target, limit: Int = .max, mayGoOn: (_ produced: Int, _ serve: () -> Void) throws -> Void = { _, _ in }
+        to target: Target, mayGoOn: (_ produced: Int, _ serve: () -> Void) throws -> Void = { _, _ in }
     ) throws -> Int {
         let producer = try Producer(
             ClientSettings([
@@ -52,10 +54,9 @@ struct ReferenceLoad: Sendable {
                 "batch.num.messages": "10000", "message.timeout.ms": "120000",
             ]))
         var traffic = ReferenceTraffic(settings)
-        var record = TrafficRecord(
-            topic: target.topic, key: [], value: nil, headers: [], timestamp: settings.startingAt, kind: .clean)
+        guard var record = traffic.next() else { return 0 }
         var produced = 0
-        while produced < limit, traffic.next(into: &record) {
+        repeat {
             let key = target.isKeyedByEvent ? Self.eventID(record.value ?? []) : record.key
             let outgoing = OutgoingRecord(topic: target.topic, key: key, value: record.value)
             while true {
@@ -68,11 +69,11 @@ struct ReferenceLoad: Sendable {
                 }
             }
             produced += 1
-            if produced % 200 == 0 {
+            if produced % target.recordsPerStep == 0 {
                 producer.serve()
                 try mayGoOn(produced) { producer.serve(within: .milliseconds(1)) }
             }
-        }
+        } while traffic.next(into: &record)
         guard producer.flush(within: .seconds(120)), producer.failed == 0, producer.delivered == produced else {
             throw BenchError("the broker took \(producer.delivered) of \(produced) records")
         }

@@ -1,3 +1,4 @@
+import Embedded
 import Foundation
 import Postgres
 
@@ -36,7 +37,9 @@ final class SluiceRun {
         log = "\(stage.folder)/\(group).log"
         let migrate = try MeasuredProcess(
             [stage.options.sluice, "migrate", "--config", configuration], environment: environment, log: log)
-        guard migrate.wait(within: .seconds(120)) == 0 else { throw BenchError("sluice migrate failed: \(Self.tail(log))") }
+        guard migrate.wait(within: .seconds(120)) == 0 else {
+            throw BenchError("sluice migrate failed: \(Self.tail(log))")
+        }
         process = try MeasuredProcess(
             [stage.options.sluice, "run", "--config", configuration, "--log-level", "warning"],
             environment: environment, log: log)
@@ -92,7 +95,9 @@ final class SluiceRun {
         let books = "\(stage.folder)/\(database.name).books"
         let judge = try MeasuredProcess(
             [stage.options.sluice, "books", "--config", configuration, "--json"], environment: environment, log: books)
-        if judge.wait(within: .seconds(120)) != 0 { findings.append("sluice books does not balance: \(Self.tail(books))") }
+        if judge.wait(within: .seconds(120)) != 0 {
+            findings.append("sluice books does not balance: \(Self.tail(books))")
+        }
         guard findings.isEmpty else { throw WrongWork(findings: findings) }
         return Result(
             commits: try StoreProbe.commits(of: Self.tables, &connection), cpuSeconds: cpu, peakMiB: peak)

@@ -20,17 +20,15 @@ enum StoreProbe {
     /// The commits behind the rows of `tables`, each row counted once, by the transaction that wrote it last.
     static func commits(of tables: [String], _ connection: inout Connection) throws -> Commits {
         let union = tables.map { "SELECT xmin AS x FROM \($0)" }.joined(separator: " UNION ALL ")
-        let rows = try connection.query(
-            Statement(
-                "commits_\(tables.joined(separator: "_"))",
-                """
-                WITH written AS (
-                    SELECT count(*) AS n, pg_xact_commit_timestamp(x) AS t FROM (\(union)) r GROUP BY x
-                )
-                SELECT coalesce(sum(n), 0)::bigint, count(*), coalesce((array_agg(n ORDER BY t))[1], 0)::bigint,
-                       coalesce(extract(epoch FROM max(t) - min(t)), 0)::double precision
-                FROM written
-                """))
+        let rows = try connection.execute(
+            """
+            WITH written AS (
+                SELECT count(*) AS n, pg_xact_commit_timestamp(x) AS t FROM (\(union)) r GROUP BY x
+            )
+            SELECT coalesce(sum(n), 0)::bigint, count(*), coalesce((array_agg(n ORDER BY t))[1], 0)::bigint,
+                   coalesce(extract(epoch FROM max(t) - min(t)), 0)::double precision
+            FROM written
+            """)
         return Commits(
             rows: Int(rows.int64(0, 0)), transactions: Int(rows.int64(0, 1)), firstRows: Int(rows.int64(0, 2)),
             seconds: rows.double(0, 3))
@@ -48,8 +46,6 @@ enum StoreProbe {
         var orders: Int
         /// Whether every order has had its whole lifecycle; not when only the first records of a load were read.
         var isWhole = true
-        /// Whether rows of the backlog, the partition ledger and so on are Sluice's own.
-        var isSluice = true
     }
 
     /// What is wrong with the rows; empty when nothing was lost or doubled.
@@ -61,7 +57,8 @@ enum StoreProbe {
         check("applied", try number("SELECT count(*) FROM journal WHERE outcome = 1", &connection), expected.events)
         check("journal rows", try number("SELECT count(*) FROM journal", &connection), expected.events)
         check(
-            "duplicates", try number("SELECT count(*) FROM duplicates", &connection), expected.records - expected.events)
+            "duplicates", try number("SELECT count(*) FROM duplicates", &connection), expected.records - expected.events
+        )
         check(
             "positions with an outcome",
             try number("SELECT count(DISTINCT (source_partition, source_offset)) FROM outcomes", &connection),
