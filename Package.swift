@@ -57,6 +57,14 @@ let package = Package(
                 "OrderEvents", "Orders", "Partitioner", "Postgres", "Store", "Workers",
             ],
             swiftSettings: strict),
+        // The bench: docs/BENCHMARKS.md. The C target counts allocations in this program only.
+        .target(name: "Allocations", path: "Benchmarks/Allocations"),
+        .executableTarget(
+            name: "SluiceBench",
+            dependencies: [
+                "Allocations", "Embedded", "Kafka", "Metrics", "OrderEvents", "Orders", "Partitioner", "Postgres", "Store",
+            ],
+            path: "Benchmarks/Harness", swiftSettings: strict),
         // Tests.
         .target(
             name: "TestSupport", dependencies: ["Embedded", "Kafka", "Postgres", "OrderEvents"],

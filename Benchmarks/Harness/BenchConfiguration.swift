@@ -1,0 +1,54 @@
+import Embedded
+import Foundation
+
+/// Sluice's configuration for a run: one canonical channel, `legalEntities` with three warehouses each.
+///
+/// Every legal entity has an Odoo that is away (nothing listens there), so that each order goes to the backlog and stays.
+struct BenchConfiguration {
+    var brokers: [String]
+    var group: String
+    var topic: String
+    var legalEntities: Int
+    var warehouses = 3
+    var workers: Int?
+
+    /// Writes the folder and returns its path.
+    func write(to folder: String) throws -> String {
+        let path = "\(folder)/config-\(group)"
+        let manager = FileManager.default
+        for name in ["channels", "entities"] {
+            try manager.createDirectory(atPath: "\(path)/\(name)", withIntermediateDirectories: true)
+        }
+        let workers = workers.map { ", workers: \($0)" } ?? ""
+        try write(
+            """
+            {
+              kafka: { brokers: [\(brokers.map { "\"\($0)\"" }.joined(separator: ", "))], group: "\(group)" },
+              stores: { bench: { url: { env: "\(Stage.storeVariable)" }\(workers) } },
+              http: { listen: "127.0.0.1:0" },
+            }
+            """, "\(path)/sluice.json5")
+        try write(
+            "{ channel: \"\(ReferenceTraffic.channelName)\", topics: [\"\(topic)\"] }",
+            "\(path)/channels/reference.json5")
+        let sites = (0..<warehouses).map { "\(ReferenceTraffic.warehouse($0)): {}" }.joined(separator: ", ")
+        for index in 0..<legalEntities {
+            let name = ReferenceTraffic.legalEntity(index)
+            try write(
+                """
+                {
+                  legal_entity: "\(name)", store: "bench", channels: ["*"], warehouses: { \(sites) },
+                  odoo: {
+                    url: "http://127.0.0.1:1", database: "away", company: "\(name)",
+                    credentials: { login: "bench@example.com", key: { env: "\(Stage.odooKeyVariable)" } },
+                  },
+                }
+                """, "\(path)/entities/\(name.lowercased()).json5")
+        }
+        return path
+    }
+
+    private func write(_ text: String, _ path: String) throws {
+        try Data(text.utf8).write(to: URL(fileURLWithPath: path))
+    }
+}

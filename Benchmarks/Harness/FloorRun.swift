@@ -1,0 +1,106 @@
+import Dispatch
+import Foundation
+import Postgres
+import Store
+import Synchronization
+
+/// PostgreSQL alone: the rows of the reference load made durable from buffers made beforehand, by as many connections as
+/// there are cores, while nothing else runs.
+struct FloorRun {
+    /// How rows are sent.
+    enum Way: String, CaseIterable {
+        /// COPY for journal, duplicates, new orders, references and backlog; one upsert for orders that have a row.
+        case copy
+        /// As `copy`, but all orders by the upsert, new or not.
+        case copyUpsertAll
+        /// As `copy`, but orders that have a row by UPDATE ... FROM unnest.
+        case copyUpdate
+        /// Prepared INSERT ... SELECT unnest ... ON CONFLICT for everything.
+        case insert
+    }
+
+    static let clients = max(2, ProcessInfo.processInfo.activeProcessorCount)
+
+    /// The same statement as Sluice's, without looking at the revision first.
+    static let updateOrders = Statement(
+        "bench_update_orders",
+        """
+        UPDATE orders o SET revision = r.n, version = r.v, updated_at = $3::timestamptz, state_since = r.t, state = r.s,
+                            document = r.d
+        FROM unnest($1::bigint[], $2::bigint[], $4::timestamptz[], $5::smallint[], $6::text[], $7::text[], $8::text[])
+            AS r(n, v, t, s, e, k, d)
+        WHERE o.legal_entity = r.e AND o.order_ref = r.k AND o.revision = r.n - 1
+        """)
+
+    let stage: Stage
+    let load: ReferenceLoad
+    let batchRecords: Int
+
+    /// One run: rows a second between the first and the last commit.
+    func run(_ way: Way) throws -> Double {
+        var rows = FloorRows(load, batchRecords: batchRecords, clients: Self.clients)
+        switch way {
+        case .insert:
+            let batches = try rows.make { rows, draft in rows.encodeInserts(draft) }
+            return try measure(batches) { batch, connection throws(PostgresError) in
+                try Self.send(batch, &connection)
+            }
+        case .copy, .copyUpsertAll, .copyUpdate:
+            let batches = try rows.make { rows, draft in rows.encodeCopies(draft, upsertsAll: way == .copyUpsertAll) }
+            let statement = way == .copyUpdate ? Self.updateOrders : ApplyStatements.writeOrders
+            return try measure(batches) { batch, connection throws(PostgresError) in
+                try Self.send(batch, statement, &connection)
+            }
+        }
+    }
+
+    private static func send(
+        _ batch: FloorBatch, _ update: Statement, _ connection: inout Connection
+    ) throws(PostgresError) {
+        try connection.execute("BEGIN")
+        try connection.copyIn(ApplyStatements.copyJournal, batch.journal)
+        if !batch.duplicates.isEmpty { try connection.copyIn(FloorRows.copyDuplicates, batch.duplicates) }
+        if !batch.references.isEmpty { try connection.copyIn(FloorRows.copyReferences, batch.references) }
+        if !batch.newOrders.isEmpty { try connection.copyIn(FloorRows.copyOrders, batch.newOrders) }
+        if let old = batch.oldOrders { try connection.query(update, old) }
+        if !batch.backlog.isEmpty { try connection.copyIn(FloorRows.copyBacklog, batch.backlog) }
+        try connection.execute("COMMIT")
+    }
+
+    private static func send(_ batch: InsertBatch, _ connection: inout Connection) throws(PostgresError) {
+        try connection.execute("BEGIN")
+        try connection.query(FloorRows.insertJournal, batch.journal)
+        if let duplicates = batch.duplicates { try connection.query(ApplyStatements.insertDuplicates, duplicates) }
+        try connection.query(ApplyStatements.learnReferences, batch.references)
+        try connection.query(ApplyStatements.writeOrders, batch.orders)
+        try connection.query(ApplyStatements.markBacklog, batch.backlog)
+        try connection.execute("COMMIT")
+    }
+
+    private func measure<Batch: Sendable>(
+        _ batches: [[Batch]], _ send: @escaping @Sendable (Batch, inout Connection) throws(PostgresError) -> Void
+    ) throws -> Double {
+        let database = try stage.makeDatabase()
+        defer { try? stage.drop(database) }
+        var connection = try database.connect()
+        _ = try Migrations.apply(to: &connection)
+        try connection.execute("CHECKPOINT")
+        let failures = Mutex<[String]>([])
+        DispatchQueue.concurrentPerform(iterations: batches.count) { client in
+            do {
+                var connection = try database.connect()
+                for batch in batches[client] { try send(batch, &connection) }
+            } catch {
+                failures.withLock { $0.append("\(error)") }
+            }
+        }
+        let failed = failures.withLock { $0 }
+        guard failed.isEmpty else {
+            throw BenchError("the floor could not be written: \(failed.joined(separator: "; "))")
+        }
+        let expected = StoreProbe.Expectation(records: load.records, events: load.events, orders: load.orders)
+        let findings = try StoreProbe.findings(expected, &connection)
+        guard findings.isEmpty else { throw WrongWork(findings: findings.map { "floor: \($0)" }) }
+        return try StoreProbe.commits(of: ["journal", "duplicates"], &connection).rowsPerSecond
+    }
+}
