@@ -25,6 +25,7 @@ final class Pipeline: Sendable {
     private let workers: [WorkerService]
     private let deliveries: [DeliveryService]
     private let deadLetters: [DeadLetterLoop]
+    private let care: [StoreCare]
     private let ingest: IngestService
     private let router: RecordRouter
     private let health: Health
@@ -55,6 +56,7 @@ final class Pipeline: Sendable {
         var workers: [WorkerService] = []
         var deliveries: [DeliveryService] = []
         var deadLetters: [DeadLetterLoop] = []
+        var care: [StoreCare] = []
         for (index, store) in configuration.stores.enumerated() {
             workers.append(
                 WorkerService(
@@ -73,10 +75,15 @@ final class Pipeline: Sendable {
                 DeadLetterLoop(
                     store: store.name, connection: wiring.connections[index], brokers: configuration.kafka.brokers,
                     topic: configuration.kafka.deadLetterTopic, options: try wiring.options(for: .producer), log: log))
+            care.append(
+                StoreCare(
+                    store: store.name, connection: wiring.connections[index], retention: wiring.retention(),
+                    registry: registry, log: log))
         }
         self.workers = workers
         self.deliveries = deliveries
         self.deadLetters = deadLetters
+        self.care = care
 
         // Ingest.
         let router = RecordRouter(wiring)
@@ -117,6 +124,7 @@ final class Pipeline: Sendable {
         for worker in workers { worker.start() }
         for delivery in deliveries { delivery.start() }
         for loop in deadLetters { loop.start() }
+        for care in care { care.start() }
         do throws(IngestError) {
             try ingest.start()
         } catch {
@@ -174,6 +182,7 @@ final class Pipeline: Sendable {
         for worker in workers { worker.stop() }
         for delivery in deliveries { delivery.stop(within: timeout * 0.2) }
         for loop in deadLetters { loop.stop(within: timeout * 0.1) }
+        for care in care { care.stop(within: timeout * 0.1) }
         server.stop()
         log.info("pipeline.stopped", [("drained", .flag(isDrained))])
         log.flush()

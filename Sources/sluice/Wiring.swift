@@ -149,6 +149,15 @@ struct Wiring {
         return destinations
     }
 
+    /// How long rows are kept.
+    func retention() -> Store.RetentionSettings {
+        let retention = configuration.retention
+        return Store.RetentionSettings(
+            keys: retention.keys.wholeMicroseconds, journal: retention.journal.wholeMicroseconds,
+            payloads: retention.payloads.wholeMicroseconds, deadLetters: retention.deadLetters.wholeMicroseconds,
+            awaitsDeadLetterTopic: true)
+    }
+
     /// How Ingest reads.
     func ingestSettings() throws(CommandFailure) -> IngestSettings {
         let kafka = configuration.kafka

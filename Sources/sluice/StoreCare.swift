@@ -1,0 +1,135 @@
+import Foundation
+import Metrics
+import OrderEvents
+import Partitioner
+import Postgres
+import Store
+
+/// Looks after one store: gauges of what it holds, and retention.
+final class StoreCare: Sendable {
+    /// How often the gauges are read.
+    private static let gaugeInterval: Duration = .seconds(15)
+    /// How often a pass of the retention begins.
+    private static let passInterval: Duration = .seconds(3600)
+
+    private struct Life: Sendable {
+        var isStopping = false
+        var hasEnded = false
+    }
+
+    private let store: String
+    private let connection: ConnectionSettings
+    private let retention: Store.RetentionSettings
+    private let log: Log
+    private let openExceptions: GaugeFamily
+    private let orders: GaugeFamily
+    private let oldest: GaugeFamily
+    private let retained: CounterFamily
+    private let life = Monitor(Life())
+
+    init(
+        store: String, connection: ConnectionSettings, retention: Store.RetentionSettings, registry: Registry, log: Log
+    ) {
+        self.store = store
+        self.connection = connection
+        self.retention = retention
+        self.log = log
+        openExceptions = registry.gauge(
+            "sluice_business_exceptions_open", help: "Business exceptions that are open.",
+            labels: ["legal_entity", "code"])
+        orders = registry.gauge(
+            "sluice_orders_in_state", help: "Orders by canonical state, as of the last walk through them.",
+            labels: ["legal_entity", "state"])
+        oldest = registry.gauge(
+            "sluice_order_state_oldest_seconds", help: "Age of the order that has been in the state longest.",
+            labels: ["legal_entity", "state"])
+        retained = registry.counter(
+            "sluice_store_retention_rows_total", help: "Rows that retention moved or removed, by stage.",
+            labels: ["store", "stage"])
+    }
+
+    func start() {
+        Thread.detachNewThread { [self] in
+            Thread.current.name = "care-\(store)"
+            while pause(.seconds(1)) {
+                do throws(PostgresError) {
+                    var session = try Connection(connection)
+                    try look(after: &session)
+                } catch {
+                    log.warning("store.care_failed", [("store", .text(store)), ("reason", .text(error.message))])
+                    if !pause(.seconds(5)) { break }
+                }
+            }
+            life.change { $0.hasEnded = true }
+        }
+    }
+
+    /// Ends after the bite that is under way, at most after `bound`.
+    func stop(within bound: Duration) {
+        life.change { $0.isStopping = true }
+        _ = life.wait(within: bound) { $0.hasEnded }
+    }
+
+    private func pause(_ duration: Duration) -> Bool { !life.wait(within: duration) { $0.isStopping } }
+
+    private func look(after connection: inout Connection) throws(PostgresError) {
+        var walk = StateWalk()
+        var pass = Retention(retention)
+        var shown: Set<[String]> = []
+        var nextGauges = ContinuousClock.now
+        var nextBite = ContinuousClock.now + .seconds(5)
+        repeat {
+            if nextGauges <= .now {
+                nextGauges = .now + Self.gaugeInterval
+                showExceptions(try ExceptionCounts.read(&connection), &shown)
+                if let states = try walk.advance(&connection) { show(states) }
+            }
+            if nextBite <= .now { nextBite = .now + (try bite(&pass, &connection)) }
+        } while pause(max(.milliseconds(10), ContinuousClock.now.duration(to: min(nextGauges, nextBite))))
+    }
+
+    /// One bite of the retention; returns when the next is due.
+    private func bite(_ pass: inout Retention, _ connection: inout Connection) throws(PostgresError) -> Duration {
+        let now = Timestamp(microseconds: Int64(Date().timeIntervalSince1970 * 1_000_000))
+        do throws(StoreError) {
+            let report = try pass.step(now: now, &connection)
+            if report.rows > 0 { retained.with(store, report.stage.rawValue).add(report.rows) }
+            if report.imbalance != 0 {
+                log.error(
+                    "books.imbalance",
+                    [("store", .text(store)), ("records", .integer(Int(report.imbalance)))])
+            }
+            // A full bite leaves the store to others for a moment.
+            return report.hasMore ? .milliseconds(report.rows > 0 ? 200 : 10) : Self.passInterval
+        } catch {
+            if let cause = error.underlying, cause.isConnectionLost { throw cause }
+            log.warning("store.retention_failed", [("store", .text(store)), ("reason", .text(error.description))])
+            return .seconds(60)
+        }
+    }
+
+    private func showExceptions(_ counts: [ExceptionCounts], _ shown: inout Set<[String]>) {
+        var seen: Set<[String]> = []
+        for count in counts {
+            openExceptions.with(count.legalEntity, count.code).set(Double(count.open))
+            seen.insert([count.legalEntity, count.code])
+        }
+        // What has ended is 0, not what it was.
+        for labels in shown.subtracting(seen) { openExceptions.with(values: labels).set(0) }
+        shown.formUnion(seen)
+    }
+
+    private func show(_ states: [StateCounts]) {
+        let now = Date().timeIntervalSince1970
+        var counted: [String: [CanonicalState: StateCounts]] = [:]
+        for count in states { counted[count.legalEntity, default: [:]][count.state] = count }
+        for (entity, states) in counted {
+            for state in CanonicalState.allCases {
+                let count = states[state]
+                orders.with(entity, state.name).set(Double(count?.orders ?? 0))
+                let since = count?.oldestSince.map { Double($0.microseconds) / 1_000_000 }
+                oldest.with(entity, state.name).set(since.map { max(0, now - $0) } ?? 0)
+            }
+        }
+    }
+}
