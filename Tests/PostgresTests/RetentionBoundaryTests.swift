@@ -11,7 +11,8 @@ import Testing
     static let schema = """
         CREATE TABLE journal (
           legal_entity text COLLATE "C", channel text COLLATE "C", event_id text COLLATE "C",
-          order_ref text COLLATE "C", occurred_at timestamptz, recorded_at timestamptz, PRIMARY KEY (legal_entity, channel, event_id));
+          order_ref text COLLATE "C", occurred_at timestamptz, recorded_at timestamptz,
+          PRIMARY KEY (legal_entity, channel, event_id));
         CREATE TABLE journal_archive (LIKE journal) PARTITION BY RANGE (recorded_at);
         CREATE INDEX ON journal_archive (legal_entity, order_ref);
         CREATE TABLE journal_archive_all PARTITION OF journal_archive FOR VALUES FROM (MINVALUE) TO (MAXVALUE);
