@@ -6,7 +6,8 @@ internal import CLibpq
 /// and no longer than `deadline`. After an error with `isConnectionLost` every call fails until `reconnect`; after any
 /// other error inside a transaction the transaction has failed and has to be rolled back.
 @safe public struct Connection: ~Copyable {
-    /// Nil once the connection is lost: it is closed at that moment, so that the server learns of it and lets go of locks.
+    /// Nil once the connection is lost: it is closed at that moment, so that the server learns of it and lets go of
+    /// locks.
     private var handle: OpaquePointer?
     private let settings: ConnectionSettings
     /// What each prepared statement is called on the server, and the parameter types that it was prepared for.
@@ -90,7 +91,8 @@ internal import CLibpq
 
     /// Runs a prepared statement with binary parameters and a binary result; prepares it at its first use.
     ///
-    /// - Throws: `nulInText` before anything is sent; `misuse` when the parameters' types are not those of the first use.
+    /// - Throws: `nulInText` before anything is sent; `misuse` when the parameters' types are not those of the first
+    ///   use.
     @discardableResult
     public mutating func query(
         _ statement: Statement, _ parameters: borrowing Parameters = Parameters()
@@ -158,8 +160,8 @@ internal import CLibpq
 
     /// Copies rows in from what `CopyBuffer.finish` gave.
     ///
-    /// `sql` is `COPY table (columns) FROM STDIN (FORMAT binary)`. Gives how many rows the server took. After an error the
-    /// connection is usable: the transaction has failed.
+    /// `sql` is `COPY table (columns) FROM STDIN (FORMAT binary)`. Gives how many rows the server took. After an error
+    /// the connection is usable: the transaction has failed.
     @discardableResult
     public mutating func copyIn(_ sql: String, _ data: borrowing [UInt8]) throws(PostgresError) -> Int {
         try copyIn(sql, copy data, count: data.count)

@@ -23,7 +23,8 @@ public struct ConnectionSettings: Sendable, CustomStringConvertible, CustomDebug
     public var statementTimeout: Duration = .seconds(30)
     /// `lock_timeout`; zero is none.
     public var lockTimeout: Duration = .seconds(10)
-    /// `idle_in_transaction_session_timeout`: how long a process that stands still may keep its locks; zero is for ever.
+    /// `idle_in_transaction_session_timeout`: how long a process that stands still may keep its locks; zero is for
+    /// ever.
     public var idleInTransactionTimeout: Duration = .seconds(15)
     /// `tcp_user_timeout`: how long sent bytes may stay unacknowledged.
     public var tcpUserTimeout: Duration = .seconds(10)

@@ -42,7 +42,8 @@ public struct ArrayElements: Sendable {
         hasNull = false
     }
 
-    /// Dimensions, flags, element type, then size and lower bound of the one dimension, then the elements: `array_recv`.
+    /// Dimensions, flags, element type, then size and lower bound of the one dimension, then the elements:
+    /// `array_recv`.
     func write(to target: inout ByteWriter) {
         target.store(Int32(count == 0 ? 0 : 1))
         target.store(Int32(hasNull ? 1 : 0))

@@ -43,7 +43,8 @@ public struct PostgresError: Error, Hashable, Sendable, CustomStringConvertible 
     public let table: String?
     /// The connection cannot be used any more: connect again.
     public let isConnectionLost: Bool
-    /// A statement was under way when the connection was lost, so whether it took effect, a COMMIT above all, is not known.
+    /// A statement was under way when the connection was lost, so whether it took effect, a COMMIT above all, is not
+    /// known.
     public let isOutcomeUnknown: Bool
     /// The server refused a prepared statement whose table has changed since; it is prepared anew at the next use.
     let isStalePlan: Bool

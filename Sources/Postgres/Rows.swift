@@ -4,7 +4,8 @@ internal import CLibpq
 ///
 /// Columns count from 0. NULL reads as zero, false or empty: ask `isNull` first, or use the `optional` readers. A
 /// column of another type than the reader's traps, because statement and reader are written together. Results of
-/// `Connection.query` are binary; those of `execute` are text, of which integers, booleans, doubles and texts can be read.
+/// `Connection.query` are binary; those of `execute` are text, of which integers, booleans, doubles and texts can be
+/// read.
 @safe public struct Rows: ~Copyable {
     private let result: OpaquePointer
     private let isBinary: Bool
@@ -144,7 +145,8 @@ internal import CLibpq
         }
     }
 
-    /// Walks what `array_send` wrote: dimensions, flags, element type, size and lower bound of each dimension, elements.
+    /// Walks what `array_send` wrote: dimensions, flags, element type, size and lower bound of each dimension,
+    /// elements.
     private func elements<T>(_ row: Int, _ column: Int, _ read: (UnsafeRawBufferPointer) -> T) -> [T?] {
         let field = unsafe raw(row, column)
         guard unsafe !field.isEmpty else { return [] }

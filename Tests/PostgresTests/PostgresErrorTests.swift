@@ -1,5 +1,6 @@
 import Foundation
 import Postgres
+import Synchronization
 import TestSupport
 import Testing
 
@@ -154,12 +155,10 @@ private func expect(
     }
 }
 
-/// An error that another thread leaves for this one; the semaphore that is waited for in between orders the two.
-final class Outcome: @unchecked Sendable {
-    // Safe: every access is inside the lock.
-    private let lock = NSLock()
-    private var error: PostgresError?
+/// An error that another thread leaves for this one.
+final class Outcome: Sendable {
+    private let error = Mutex<PostgresError?>(nil)
 
-    func set(_ error: PostgresError?) { lock.withLock { self.error = error } }
-    func get() -> PostgresError? { lock.withLock { error } }
+    func set(_ error: PostgresError?) { self.error.withLock { $0 = error } }
+    func get() -> PostgresError? { error.withLock { $0 } }
 }

@@ -10,8 +10,9 @@ import Testing
 @Suite struct RetentionBoundaryTests {
     static let schema = """
         CREATE TABLE journal (
-          legal_entity text COLLATE "C", channel text COLLATE "C", event_id text COLLATE "C", order_ref text COLLATE "C",
-          occurred_at timestamptz, recorded_at timestamptz, PRIMARY KEY (legal_entity, channel, event_id));
+          legal_entity text COLLATE "C", channel text COLLATE "C", event_id text COLLATE "C",
+          order_ref text COLLATE "C", occurred_at timestamptz, recorded_at timestamptz,
+          PRIMARY KEY (legal_entity, channel, event_id));
         CREATE TABLE journal_archive (LIKE journal) PARTITION BY RANGE (recorded_at);
         CREATE INDEX ON journal_archive (legal_entity, order_ref);
         CREATE TABLE journal_archive_all PARTITION OF journal_archive FOR VALUES FROM (MINVALUE) TO (MAXVALUE);
@@ -102,7 +103,8 @@ import Testing
 
     /// The mover has deleted the key and not yet committed while a worker takes the same record again.
     ///
-    /// The claim waits for the mover, and the look that follows has a newer snapshot. Looking first would miss both rows.
+    /// The claim waits for the mover, and the look that follows has a newer snapshot. Looking first would miss both
+    /// rows.
     @Test func aRecordRedeliveredDuringTheMoveIsADuplicate() throws {
         let url = try PostgreSQLFixture.freshDatabase()
         var mover = try Connection(ConnectionSettings(url))

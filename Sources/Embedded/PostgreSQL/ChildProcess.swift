@@ -9,7 +9,8 @@ struct ChildProcess: Sendable {
 
     /// Starts `words` in a session of its own, so that a terminal's signals pass it by, in the folder `/`.
     ///
-    /// `input` becomes its standard input; `log`, appended to, its standard output and error; /dev/null where they are nil.
+    /// `input` becomes its standard input; `log`, appended to, its standard output and error; /dev/null where they are
+    /// nil.
     init(
         _ words: [String], environment: [String: String], input: Int32? = nil, log: String? = nil
     ) throws(EmbeddedPostgreSQLError) {
