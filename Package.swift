@@ -11,7 +11,9 @@ let strict: [SwiftSetting] = [
     .strictMemorySafety(),
 ]
 
-/// A target of the product. Its dependencies are the whole import table: the build refuses any other import.
+/// A target of the product.
+///
+/// Its dependencies are the whole import table: the build refuses any other import.
 func stage(_ name: String, _ dependencies: [Target.Dependency] = [], resources: [Resource] = []) -> Target {
     .target(name: name, dependencies: dependencies, resources: resources, swiftSettings: strict)
 }

@@ -12,7 +12,9 @@ public final class DeliveryMetrics: Sendable {
     let backlogOldest: GaugeFamily
     let backlogDrain: GaugeFamily
 
-    /// Registers the metrics of the delivery stage. `latencyBuckets` are those of `sluice_event_latency_seconds`.
+    /// Registers the metrics of the delivery stage.
+    ///
+    /// `latencyBuckets` are those of `sluice_event_latency_seconds`.
     public init(_ registry: Registry, latencyBuckets: [Double]) {
         requests = registry.counter(
             "sluice_odoo_requests_total", help: "Calls to Odoo by how they ended.",

@@ -10,8 +10,8 @@ internal import Synchronization
 /// Delivery for the legal entities of one store.
 ///
 /// One thread owns a connection: it takes due orders of the backlog, hands each to a task that visits Odoo, and records
-/// what the tasks bring back. Level-triggered: it looks at what is due, nobody has to tell it; `poke` only makes it look
-/// sooner.
+/// what the tasks bring back. Level-triggered: it looks at what is due, nobody has to tell it; `poke` only makes it
+/// look sooner.
 public final class DeliveryService: Sendable {
     /// How long a taken order is left alone by others; renewed while its visit is under way, so that the orders of a
     /// process that was killed are taken up soon.
@@ -76,8 +76,9 @@ public final class DeliveryService: Sendable {
     /// Something new is in the backlog: look now.
     public func poke() { state.change { $0.poked = true } }
 
-    /// Takes no more orders, waits until the visits under way are recorded, at most `bound`. What is not recorded by
-    /// then stays under its lease, and is looked at before it is done again.
+    /// Takes no more orders, waits until the visits under way are recorded, at most `bound`.
+    ///
+    /// What is not recorded by then stays under its lease, and is looked at before it is done again.
     public func stop(within bound: Duration) {
         state.change { $0.isStopping = true }
         _ = state.wait(within: bound) { $0.hasStopped }

@@ -66,7 +66,9 @@ final class Destination: Sendable {
         metrics.concurrency.with(settings.legalEntity).set(Double(settings.maximumConcurrency))
     }
 
-    /// The company's orders behind the limits. Keeps a cache of master data: made once.
+    /// The company's orders behind the limits.
+    ///
+    /// Keeps a cache of master data: made once.
     func makeOrders() -> OdooOrders {
         let api = JSON2API(
             url: settings.url, database: settings.database, key: settings.key, exchange: exchange)

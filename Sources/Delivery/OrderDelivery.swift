@@ -59,8 +59,8 @@ public struct DeliveryResult: Equatable, Sendable {
 
 /// Brings one order up to date in Odoo, step by step.
 ///
-/// At most one visit of an order at a time, anywhere: that is the caller's affair, by leases. Even without it no order is
-/// created twice.
+/// At most one visit of an order at a time, anywhere: that is the caller's affair, by leases. Even without it no order
+/// is created twice.
 public struct OrderDelivery: Sendable {
     /// How long after an unknown result Odoo may still do what it was asked: its own limit of 120 s for a call, and
     /// time in its queue.

@@ -2,8 +2,8 @@
 ///
 /// Quantities and money; never floating point.
 ///
-/// Normalised: no trailing zeros behind the point, so that equal numbers are equal values. At most 18 significant digits
-/// and a scale of at most 9. What does not fit is nil, never rounded and never a trap.
+/// Normalised: no trailing zeros behind the point, so that equal numbers are equal values. At most 18 significant
+/// digits and a scale of at most 9. What does not fit is nil, never rounded and never a trap.
 public struct ExactDecimal: Hashable, Sendable {
     /// All digits, with the sign.
     public let mantissa: Int64

@@ -1,4 +1,6 @@
-/// The words behind a command, read by its own list of options. An unknown option is an error that names the nearest.
+/// The words behind a command, read by its own list of options.
+///
+/// An unknown option is an error that names the nearest.
 struct Arguments {
     /// What a command takes.
     struct Specification {

@@ -91,8 +91,11 @@ final class DeadLetterLoop: Sendable {
         if acknowledged.contains(false) {
             let reasons = producer.takeErrors().prefix(3).joined(separator: "; ")
             log.warning(
-                "dead_letters.not_acknowledged", [("topic", .text(topic)), ("reason", .text(reasons)),
-                    ("remedy", "the rows stay and are produced again")])
+                "dead_letters.not_acknowledged",
+                [
+                    ("topic", .text(topic)), ("reason", .text(reasons)),
+                    ("remedy", "the rows stay and are produced again"),
+                ])
             return pause(.seconds(2))
         }
         return pause(.zero)

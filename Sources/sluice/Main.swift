@@ -1,18 +1,21 @@
 import Foundation
 
-/// The command line: `sluice COMMAND …`. Exit codes follow sysexits(3).
+/// The command line: `sluice COMMAND …`.
+///
+/// Exit codes follow sysexits(3).
 @main
 struct Sluice {
-    private static let commands: [(name: String, summary: String, run: @Sendable ([String]) throws(CommandFailure) -> Int32)] = [
-        ("run", "the pipeline", RunCommand.run),
-        ("check", "validates a configuration offline", CheckCommand.run),
-        ("migrate", "applies the stores' migrations", MigrateCommand.run),
-        ("demo", "all of it, embedded, with traffic; balances the books", DemoCommand.run),
-        ("order", "everything about one order", OrderCommand.run),
-        ("books", "the balance of what was consumed", BooksCommand.run),
-        ("lifecycle", "the transition table", LifecycleCommand.run),
-        ("dev", "the embedded parts one by one: broker, odoo, postgres, events", DevCommand.run),
-    ]
+    private static let commands:
+        [(name: String, summary: String, run: @Sendable ([String]) throws(CommandFailure) -> Int32)] = [
+            ("run", "the pipeline", RunCommand.run),
+            ("check", "validates a configuration offline", CheckCommand.run),
+            ("migrate", "applies the stores' migrations", MigrateCommand.run),
+            ("demo", "all of it, embedded, with traffic; balances the books", DemoCommand.run),
+            ("order", "everything about one order", OrderCommand.run),
+            ("books", "the balance of what was consumed", BooksCommand.run),
+            ("lifecycle", "the transition table", LifecycleCommand.run),
+            ("dev", "the embedded parts one by one: broker, odoo, postgres, events", DevCommand.run),
+        ]
 
     static func main() {
         var arguments = Array(CommandLine.arguments.dropFirst())
@@ -39,7 +42,9 @@ struct Sluice {
 
     private static var usage: String {
         let width = commands.map(\.name.count).max() ?? 0
-        let list = commands.map { "  \($0.name.padding(toLength: width + 2, withPad: " ", startingAt: 0))\($0.summary)" }
+        let list = commands.map {
+            "  \($0.name.padding(toLength: width + 2, withPad: " ", startingAt: 0))\($0.summary)"
+        }
         return "usage: sluice COMMAND [--help] …\n\n" + list.joined(separator: "\n")
     }
 }

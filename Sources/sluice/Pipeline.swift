@@ -112,8 +112,10 @@ final class Pipeline: Sendable {
         }
     }
 
-    /// Starts everything. Waits for the stores, because nothing can be kept without them; returns false when
-    /// `isStopping` says so meanwhile.
+    /// Starts everything.
+    ///
+    /// Waits for the stores, because nothing can be kept without them; returns false when `isStopping` says so
+    /// meanwhile.
     func start(isStopping: @Sendable () -> Bool) throws(CommandFailure) -> Bool {
         server.start()
         log.info("http.listening", [("address", .text("\(wiring.configuration.http.host):\(server.port)"))])
@@ -132,9 +134,11 @@ final class Pipeline: Sendable {
         }
         log.info(
             "pipeline.started",
-            [("legal_entities", .integer(wiring.configuration.entities.count)),
+            [
+                ("legal_entities", .integer(wiring.configuration.entities.count)),
                 ("channels", .integer(wiring.configuration.channels.count)),
-                ("lanes", .integer(wiring.laneMap.lanes.count))])
+                ("lanes", .integer(wiring.laneMap.lanes.count)),
+            ])
         return true
     }
 
@@ -174,7 +178,9 @@ final class Pipeline: Sendable {
         }
     }
 
-    /// Stops from the front to the back. Returns whether everything polled was done.
+    /// Stops from the front to the back.
+    ///
+    /// Returns whether everything polled was done.
     func stop() -> Bool {
         log.info("pipeline.stopping")
         let timeout = wiring.configuration.shutdownTimeout

@@ -2,8 +2,9 @@ import Dispatch
 import Foundation
 import Synchronization
 
-/// SIGTERM and SIGINT as a flag that can be waited for. A second signal ends the process at once, which is as safe as
-/// being killed.
+/// SIGTERM and SIGINT as a flag that can be waited for.
+///
+/// A second signal ends the process at once, which is as safe as being killed.
 final class TerminationSignals: Sendable {
     private let count = Atomic(0)
     private let arrived = DispatchSemaphore(value: 0)

@@ -51,8 +51,8 @@ public final class OdooStandIn: Sendable {
     ///
     /// Nothing changes when it cannot be read.
     ///
-    /// `{"faults": [{"kind": "fail" | "lose_answer" | "late" | "drop" | "slow", "method": "sale.order/load", "share": 0.05,
-    /// "next": 3, "status": 500, "name": "...", "milliseconds": 200}], "latency": {"milliseconds": 5} |
+    /// `{"faults": [{"kind": "fail" | "lose_answer" | "late" | "drop" | "slow", "method": "sale.order/load", "share":
+    /// 0.05, "next": 3, "status": 500, "name": "...", "milliseconds": 200}], "latency": {"milliseconds": 5} |
     /// {"recorded_divided_by": 20}, "workers": 2}`
     public func instruct(_ instructions: String) throws(OdooStandInError) {
         try desk.instruct(Array(instructions.utf8))

@@ -2,8 +2,8 @@
 ///
 /// Built once; a look-up of a usual word costs two loads and a comparison.
 ///
-/// The first sixteen bytes of a word are kept as two numbers, so that only longer words touch a second memory. Words are
-/// compared as bytes: Swift's `String` takes differently composed characters as equal, which PostgreSQL does not.
+/// The first sixteen bytes of a word are kept as two numbers, so that only longer words touch a second memory. Words
+/// are compared as bytes: Swift's `String` takes differently composed characters as equal, which PostgreSQL does not.
 struct WordTable: Sendable {
     private struct Slot: Sendable {
         var low: UInt64 = 0

@@ -1,5 +1,6 @@
-// Eight bytes at a time. The masks follow one pattern: a byte of the result has its top bit set when the byte of the word
-// matches. Above a match there may be false ones (a borrow runs upwards), so only "any" and "the lowest" are asked.
+// Eight bytes at a time. The masks follow one pattern: a byte of the result has its top bit set when the byte of the
+// word matches. Above a match there may be false ones (a borrow runs upwards), so only "any" and "the lowest" are
+// asked.
 
 /// Constants and questions about eight bytes in one word, lowest address in the lowest byte.
 enum ByteWord {

@@ -3,8 +3,8 @@ import Foundation
 
 /// `sluice dev PART`: the embedded parts one by one, each in a process of its own.
 ///
-/// A part says on standard output, in one JSON object on one line, where it is, as soon as it can be used; whatever it has
-/// to say to people goes to standard error. It runs until SIGTERM or SIGINT and exits 0.
+/// A part says on standard output, in one JSON object on one line, where it is, as soon as it can be used; whatever it
+/// has to say to people goes to standard error. It runs until SIGTERM or SIGINT and exits 0.
 enum DevCommand {
     private static let parts:
         [(name: String, summary: String, run: @Sendable ([String]) throws(CommandFailure) -> Int32)] =

@@ -22,7 +22,8 @@ enum MigrateCommand {
             }
             if !arguments.has("json") {
                 let names = applied[store.name] ?? []
-                Output.line("\(store.name): " + (names.isEmpty ? "up to date" : "applied \(names.joined(separator: ", "))"))
+                Output.line(
+                    "\(store.name): " + (names.isEmpty ? "up to date" : "applied \(names.joined(separator: ", "))"))
             }
         }
         if arguments.has("json") { Output.line(JSONText.render(["applied": applied])) }

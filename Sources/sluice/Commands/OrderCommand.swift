@@ -75,7 +75,8 @@ struct OrderPage {
         if let standing = view.standing, deliversTo != nil {
             let how =
                 standing.attempts == 0
-                ? "its delivery is due" : "its delivery was tried \(standing.attempts) times, next at \(standing.dueAt.rfc3339)"
+                ? "its delivery is due"
+                : "its delivery was tried \(standing.attempts) times, next at \(standing.dueAt.rfc3339)"
             reasons.append("Odoo: \(how), behind since \(standing.since.rfc3339)")
         }
         return reasons
@@ -85,7 +86,8 @@ struct OrderPage {
     var text: String {
         let order = view.order
         var page = [
-            "\(view.legalEntity)  \(view.orderRef)", "state      \(order.state?.name ?? "not begun")"
+            "\(view.legalEntity)  \(view.orderRef)",
+            "state      \(order.state?.name ?? "not begun")"
                 + (order.isHeld ? " (underneath: \(order.path?.name ?? "not begun"))" : ""),
             "version    \(order.version)",
         ]
@@ -117,7 +119,8 @@ struct OrderPage {
     private var delivery: String {
         guard let company = deliversTo else { return "this legal entity has no destination" }
         guard let delivery = view.delivery, let id = delivery.odooID else { return "not in \(company) yet" }
-        return "sales order \(id) of \(company), brought up to version \(delivery.version) at \(delivery.confirmedAt.rfc3339)"
+        return
+            "sales order \(id) of \(company), brought up to version \(delivery.version) at \(delivery.confirmedAt.rfc3339)"
     }
 
     private static func name(_ name: Order.OtherName) -> String {
@@ -148,7 +151,8 @@ struct OrderPage {
                     ["code", "severity", "since", "count", "ended", "detail"],
                     view.exceptions.map {
                         [
-                            $0.code, $0.severity, $0.firstSeen.rfc3339, String($0.count), $0.resolvedAt?.rfc3339 ?? "open",
+                            $0.code, $0.severity, $0.firstSeen.rfc3339, String($0.count),
+                            $0.resolvedAt?.rfc3339 ?? "open",
                             $0.detail,
                         ]
                     }))
@@ -160,7 +164,9 @@ struct OrderPage {
         let word = [entry.status?.name, entry.milestone?.name].compactMap { $0 }.joined(separator: " + ")
         var outcome = entry.outcome.name
         if let released = entry.releasedOutcome { outcome += ", then \(released.name)" }
-        let states = entry.from == entry.to ? entry.to?.name ?? "" : "\(entry.from?.name ?? "none") -> \(entry.to?.name ?? "none")"
+        let states =
+            entry.from == entry.to
+            ? entry.to?.name ?? "" : "\(entry.from?.name ?? "none") -> \(entry.to?.name ?? "none")"
         return [
             entry.recordedAt.rfc3339, entry.channel, entry.sequence.map(String.init) ?? "", word, outcome, states,
             entry.code ?? "",

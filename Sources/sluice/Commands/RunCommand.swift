@@ -21,7 +21,9 @@ enum RunCommand {
         }
         let signals = TerminationSignals()
         let log = Log(minimumLevel: level)
-        for warning in configuration.warnings { log.warning("config.warning", [("problem", .text(warning.description))]) }
+        for warning in configuration.warnings {
+            log.warning("config.warning", [("problem", .text(warning.description))])
+        }
         let pipeline = try Pipeline(configuration, log: log)
         guard try pipeline.start(isStopping: { signals.isStopping }) else { return 0 }
         signals.wait()
@@ -36,7 +38,8 @@ enum ConfigurationSource {
     /// Loads from `--config`, or SLUICE_CONFIG.
     static func load(_ arguments: Arguments) throws(CommandFailure) -> Configuration {
         guard let path = arguments["config"] ?? ProcessInfo.processInfo.environment["SLUICE_CONFIG"] else {
-            throw CommandFailure(code: .usage, message: "say where the configuration is: --config PATH or SLUICE_CONFIG")
+            throw CommandFailure(
+                code: .usage, message: "say where the configuration is: --config PATH or SLUICE_CONFIG")
         }
         do throws(ConfigurationError) {
             return try Configuration.load(path: path)

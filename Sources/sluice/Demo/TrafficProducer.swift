@@ -51,7 +51,9 @@ final class TrafficProducer: Sendable {
         var failed: Int
     }
 
-    /// Produces everything; `consumed` says how many records have been polled so far. Blocks.
+    /// Produces everything; `consumed` says how many records have been polled so far.
+    ///
+    /// Blocks.
     func run(consumed: () -> Int, isStopping: () -> Bool) throws(CommandFailure) -> Result {
         do throws(KafkaError) {
             let producer = try Producer(
