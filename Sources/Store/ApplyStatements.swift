@@ -22,8 +22,9 @@ public enum ApplyStatements {
         ) j ON true
         """)
 
-    /// The same among rows that have left the journal, for events old enough to be there. Parameters and result as
-    /// `findKeys`.
+    /// The same among rows that have left the journal, for events old enough to be there.
+    ///
+    /// Parameters and result as `findKeys`.
     public static let findArchivedKeys = Statement(
         "find_archived_keys",
         """
@@ -190,8 +191,10 @@ public enum ApplyStatements {
         """)
 
     /// timestamptz parked_at, timestamptz[] due_at, timestamptz[] released_at, bigint[] sequence, smallint[] outcome of
-    /// the release, text[] legal_entity, text[] order_ref, text[] channel, text[] event_id, text[] warehouse,
-    /// text[] code. A row that is there already is one that goes on now.
+    /// the release, text[] legal_entity, text[] order_ref, text[] channel, text[] event_id, text[] warehouse, text[]
+    /// code.
+    ///
+    /// A row that is there already is one that goes on now.
     public static let writeParked = Statement(
         "write_parked",
         """
@@ -219,6 +222,7 @@ public enum ApplyStatements {
         """)
 
     /// The same for what is about no order, which stays as it is when it is open already: no batch waits for another.
+    ///
     /// Parameters and result as `raiseExceptions`.
     public static let openExceptions = Statement(
         "open_exceptions",

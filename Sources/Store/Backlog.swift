@@ -57,7 +57,9 @@ public struct DeliveryRecord: Sendable {
 
 /// The backlog of one legal entity.
 public enum Backlog {
-    /// Takes due orders under a lease: until it ends, nobody else takes them. SKIP LOCKED keeps instances apart.
+    /// Takes due orders under a lease: until it ends, nobody else takes them.
+    ///
+    /// SKIP LOCKED keeps instances apart.
     private static let take = Statement(
         "backlog_take",
         """

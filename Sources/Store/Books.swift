@@ -22,9 +22,10 @@ public struct BookLine: Sendable {
 
 /// The books: what was counted at the poll against the rows of each outcome.
 public enum Books {
-    /// Counts rows, never counters: one side comes from the ledger, the other from the tables of outcomes. Positions
-    /// that are sealed were counted once, in the same way, before their rows could go: their sums are added. The archive
-    /// holds sealed positions only. Reads every unsealed row; one statement, so one snapshot.
+    /// Counts rows, never counters: one side comes from the ledger, the other from the tables of outcomes.
+    ///
+    /// Positions that are sealed were counted once, in the same way, before their rows could go: their sums are added.
+    /// The archive holds sealed positions only. Reads every unsealed row; one statement, so one snapshot.
     private static let balance = Statement(
         "books_balance",
         """

@@ -87,11 +87,12 @@ public struct Migrations: Sendable {
         _ = try connection.query(lock, key)
         let rows = try connection.query(applied, Parameters())
         let checksum = checksum(of: migration.sql)
+        if rows.count > 0, rows.int32(rows.count - 1, 0) > Int32(all.count) {
+            let number = rows.int32(rows.count - 1, 0)
+            throw StoreError("the store was migrated by a newer Sluice (migration \(number)): run that version")
+        }
         for row in 0..<rows.count {
             let number = rows.int32(row, 0)
-            if number > Int32(all.count) {
-                throw StoreError("the store was migrated by a newer Sluice (migration \(number)): run that version")
-            }
             guard number == migration.number else { continue }
             guard rows.int64(row, 1) == checksum else {
                 throw StoreError(

@@ -84,7 +84,9 @@ public struct OrderView: Sendable {
     public struct Delivery: Sendable {
         /// When.
         public var confirmedAt: Timestamp
-        /// The version; behind the order's while it is in the backlog. 0: not completely yet.
+        /// The version; behind the order's while it is in the backlog.
+        ///
+        /// 0: not completely yet.
         public var version: Int64
         /// Odoo's id of the sales order.
         public var odooID: Int64?

@@ -2,7 +2,9 @@ import OrderEvents
 import Orders
 import Postgres
 
-/// The statements of `OrderView`. Each: text legal_entity, text order_ref, unless it says otherwise.
+/// The statements of `OrderView`.
+///
+/// Each: text legal_entity, text order_ref, unless it says otherwise.
 enum OrderViewStatements {
     static let findCanonical = Statement(
         "view_find_canonical",
@@ -31,7 +33,9 @@ enum OrderViewStatements {
         ORDER BY learned_at, kind, issuer, value LIMIT 1000
         """)
 
-    /// Third parameter: bigint limit. The newest first.
+    /// Third parameter: bigint limit.
+    ///
+    /// The newest first.
     static let timeline = Statement(
         "view_timeline",
         """

@@ -25,7 +25,9 @@ public struct EntityRules: Sendable {
 /// Reads an event's payload again when its turn comes: (name of the channel, payload, position) -> event.
 public typealias ParkedDecoding = @Sendable (String, [UInt8], SourcePosition) -> OrderEvent?
 
-/// What workers need to know of the configuration. Immutable and shared.
+/// What workers need to know of the configuration.
+///
+/// Immutable and shared.
 public struct ApplySettings: Sendable {
     /// Lanes; an event's `lane` is an index into it.
     public var lanes: [Lane]
@@ -36,7 +38,9 @@ public struct ApplySettings: Sendable {
     /// How long keys are kept, in microseconds: events that happened earlier may have left the journal.
     public var keyRetention: Int64
     /// How long the journal is kept, in microseconds: an event that happened earlier is stale without a look, because
-    /// nobody could tell whether it was applied before. The same value as the retention's, or a longer one is a hole.
+    /// nobody could tell whether it was applied before.
+    ///
+    /// The same value as the retention's, or a longer one is a hole.
     public var journalRetention: Int64
     /// Decodes and routes a parked payload.
     public var decodeParked: ParkedDecoding

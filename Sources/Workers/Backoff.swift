@@ -13,7 +13,9 @@ struct Backoff: Sendable {
     /// Between attempts while the program, its schema or its rights are wrong.
     static let fault = Backoff(base: 1_000_000, cap: 30_000_000)
 
-    /// Microseconds to wait after `attempt` failures (from 1). `random`: 64 random bits.
+    /// Microseconds to wait after `attempt` failures (from 1).
+    ///
+    /// `random`: 64 random bits.
     func delay(attempt: Int, random: UInt64) -> Int64 {
         let ceiling = min(cap, base << Int64(min(max(0, attempt - 1), 20)))
         return Int64(random % UInt64(max(1, ceiling)))

@@ -253,7 +253,7 @@ struct BatchApplier: Sendable {
         for item in plan.duplicates where isNew(item) { outcomes[item] = .duplicate }
         for row in plan.rejected where isNew(row.item) { outcomes[row.item] = .rejected }
         for item in plan.deadLetters where isNew(item) { outcomes[item] = .deadLettered }
-        if isRedo { for item in plan.redelivered { outcomes[item] = known[item]?.outcome ?? stored[item] } }
+        if isRedo { for item in plan.redelivered { outcomes[item] = stored[item] ?? known[item]?.outcome } }
         return outcomes
     }
 }

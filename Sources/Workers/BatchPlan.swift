@@ -317,8 +317,9 @@ struct BatchPlan: Sendable {
         }
     }
 
-    /// Lets the order's parked events go on, in sequence, until none can. `timeIsUp`: those that are due take their
-    /// fallback.
+    /// Lets the order's parked events go on, in sequence, until none can.
+    ///
+    /// `timeIsUp`: those that are due take their fallback.
     mutating func release(_ index: Int, timeIsUp: Bool) {
         let rules = settings.entities[Int(orders[index].entity)]
         var progressed = true
@@ -354,7 +355,9 @@ struct BatchPlan: Sendable {
         return a.arrival < b.arrival
     }
 
-    /// Adds the rows of what still waits, and sorts what is written in key order. To be called once, last.
+    /// Adds the rows of what still waits, and sorts what is written in key order.
+    ///
+    /// To be called once, last.
     mutating func finish() {
         for index in orders.indices {
             for parked in orders[index].parked where parked.isNew {

@@ -404,7 +404,9 @@ struct BatchWriter: Sendable {
     }
 }
 
-/// What is due first at a destination. Raw values are stored.
+/// What is due first at a destination.
+///
+/// Raw values are stored.
 enum DeliveryClass: Int16, Sendable {
     case urgent = 0
     case usual = 1

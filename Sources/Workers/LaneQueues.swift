@@ -32,7 +32,9 @@ public final class LaneQueues: Sendable {
 
     private static let start = ContinuousClock.now
 
-    /// Takes the records of one poll burst. Called on the poll thread.
+    /// Takes the records of one poll burst.
+    ///
+    /// Called on the poll thread.
     public func offer(_ burst: [Taken]) {
         let now = Self.clock()
         let pressure = state.change { state in
@@ -46,7 +48,9 @@ public final class LaneQueues: Sendable {
     /// What has to be paused now.
     public func pressure() -> Pressure { lastPressure.withLock { $0 } }
 
-    /// The next batch; blocks until there is one. Nil: the queues are closed.
+    /// The next batch; blocks until there is one.
+    ///
+    /// Nil: the queues are closed.
     public func take() -> LaneBatch? {
         while true {
             let now = Self.clock()
@@ -73,7 +77,9 @@ public final class LaneQueues: Sendable {
         lastPressure.withLock { $0 = pressure }
     }
 
-    /// No more batches: workers that wait return. What is queued is dropped; Kafka still has it.
+    /// No more batches: workers that wait return.
+    ///
+    /// What is queued is dropped; Kafka still has it.
     public func close() { state.change { $0.isClosed = true } }
 
     /// Whether nothing waits and nothing is in flight.
@@ -102,7 +108,9 @@ public final class LaneRouter: LaneSink {
         self.storeOfLane = lanes.map(\.store)
     }
 
-    /// Takes the records of one poll burst. Called on the poll thread.
+    /// Takes the records of one poll burst.
+    ///
+    /// Called on the poll thread.
     public func offer(_ burst: [Taken]) {
         guard queues.count > 1 else {
             queues.first?.offer(burst)

@@ -28,7 +28,9 @@ final class OrderMemory: Sendable {
     /// Remembers about `bytes` of orders.
     init(bytes: Int) { bytesPerGeneration = max(1, bytes / 2) }
 
-    /// Fills in the orders that are remembered. One lock for the whole batch.
+    /// Fills in the orders that are remembered.
+    ///
+    /// One lock for the whole batch.
     func recall(_ orders: inout [WorkingOrder]) {
         generations.withLock { known in
             for index in orders.indices {

@@ -30,7 +30,9 @@ struct Worker {
         }
     }
 
-    /// Applies the items, splitting off what the store refuses. Returns false when the service stops before it is done.
+    /// Applies the items, splitting off what the store refuses.
+    ///
+    /// Returns false when the service stops before it is done.
     ///
     /// `first`: how the first attempt goes about it.
     private mutating func work(
@@ -146,7 +148,9 @@ private struct Session: ~Copyable {
 
     mutating func drop() { connection = nil }
 
-    /// Connects until it works. Returns false when the service stops meanwhile.
+    /// Connects until it works.
+    ///
+    /// Returns false when the service stops meanwhile.
     mutating func ensure(_ applier: inout BatchApplier, _ random: inout SystemRandomNumberGenerator) -> Bool {
         var attempt = 0
         while connection == nil {

@@ -84,7 +84,9 @@ public final class WorkerService: Sendable {
         }
     }
 
-    /// Stops the threads: each ends its transaction, and leaves a batch that a store keeps waiting. Blocks until then.
+    /// Stops the threads: each ends its transaction, and leaves a batch that a store keeps waiting.
+    ///
+    /// Blocks until then.
     public func stop() {
         stopping.change { $0 = true }
         queues.close()

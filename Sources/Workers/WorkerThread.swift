@@ -1,6 +1,8 @@
 internal import Glibc
 
-/// A named thread of the data path. Its body may block; nobody else's pool waits for it.
+/// A named thread of the data path.
+///
+/// Its body may block; nobody else's pool waits for it.
 @safe final class WorkerThread: @unchecked Sendable {
     // Safe: written once before `start` returns, read by `join` only.
     private var thread = pthread_t()
@@ -29,7 +31,9 @@ internal import Glibc
         precondition(status == 0, "the system refuses another thread")
     }
 
-    /// Waits until the body has returned. To be called once.
+    /// Waits until the body has returned.
+    ///
+    /// To be called once.
     func join() { pthread_join(thread, nil) }
 }
 

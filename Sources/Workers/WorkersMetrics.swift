@@ -3,7 +3,9 @@ import OrderEvents
 import Orders
 internal import Synchronization
 
-/// Every metric of the apply stage. Updated once a batch; a batch counts by itself first.
+/// Every metric of the apply stage.
+///
+/// Updated once a batch; a batch counts by itself first.
 public final class WorkersMetrics: Sendable {
     let events: CounterFamily
     let latency: HistogramFamily
@@ -90,7 +92,9 @@ struct BatchCounts {
         self.settings = settings
     }
 
-    /// Adds what a batch did. `now`: when it was committed.
+    /// Adds what a batch did.
+    ///
+    /// `now`: when it was committed.
     mutating func add(
         _ batch: AppliedBatch, _ items: [Taken], now: Timestamp, sourceName: (Int32) -> SourceName?
     ) {

@@ -154,17 +154,16 @@ import Testing
     @Test func deadLettersKeepReasonAndBytes() throws {
         var bench = try Bench()
         let batch = [
-            bench.store.record("not json", offset: 0),
+            bench.store.record("{not json", offset: 0),
             bench.store.event("e1", "O-1", "received", offset: 1, entity: "NOBODY"),
         ]
         let applied = try bench.apply(batch)
         #expect(applied.outcomes == [.deadLettered, .deadLettered])
-        #expect(
-            try bench.text("SELECT string_agg(reason, ',' ORDER BY source_offset) FROM dead_letters")
-                == "not_json,unknown_legal_entity")
+        let reasons = try bench.text("SELECT string_agg(reason, ',' ORDER BY source_offset) FROM dead_letters")
+        #expect(reasons == "not_json,unknown_legal_entity", "\(reasons)")
         #expect(
             try bench.text("SELECT convert_from(payload, 'UTF8') FROM dead_letters WHERE source_offset = 0")
-                == "not json")
+                == "{not json")
         #expect(try bench.imbalance(batch) == 0)
     }
 

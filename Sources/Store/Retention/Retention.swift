@@ -78,7 +78,9 @@ public struct Retention: Sendable {
     /// Begins with a new pass.
     public init(_ settings: RetentionSettings) { self.settings = settings }
 
-    /// Does one bite. After `hasMore == false` the next call begins a new pass: once an hour is often enough.
+    /// Does one bite.
+    ///
+    /// After `hasMore == false` the next call begins a new pass: once an hour is often enough.
     ///
     /// The connection must not be inside a transaction; at most a few seconds, and no lock that the apply path waits for.
     public mutating func step(now: Timestamp, _ connection: inout Connection) throws(StoreError) -> RetentionReport {

@@ -275,6 +275,8 @@ enum RetentionStatements {
             SELECT legal_entity, channel, event_id FROM parked WHERE released_at < $1 ORDER BY released_at LIMIT $2)
         """)
 
-    /// text archive, timestamptz before -> text name or NULL. At most one a call.
+    /// text archive, timestamptz before -> text name or NULL.
+    ///
+    /// At most one a call.
     static let dropPartition = Statement("retention_drop_partition", "SELECT drop_archive_partition($1, $2)")
 }

@@ -1,0 +1,78 @@
+import Foundation
+import Postgres
+import Testing
+import TestSupport
+
+@testable import Store
+
+/// The numbered SQL files against a real PostgreSQL.
+@Suite struct MigrationsTests {
+    @Test func areAppliedOnceAndVerified() throws {
+        var connection = try PostgreSQLFixture.freshConnection()
+        #expect(throws: StoreError.self) { try Migrations.verify(&connection) }
+        #expect(try Migrations.apply(to: &connection).count == Migrations.all.count)
+        #expect(try Migrations.apply(to: &connection).isEmpty)
+        try Migrations.verify(&connection)
+    }
+
+    @Test func instancesThatStartTogetherDoNotRace() throws {
+        let url = try PostgreSQLFixture.freshDatabase()
+        let results = Mutexed<[Result<Int, any Error>]>([])
+        let threads = DispatchGroup()
+        for _ in 0..<4 {
+            threads.enter()
+            Thread {
+                let result = Result {
+                    var connection = try Connection(ConnectionSettings(url))
+                    return try Migrations.apply(to: &connection).count
+                }
+                results.change { $0.append(result) }
+                threads.leave()
+            }.start()
+        }
+        threads.wait()
+        let applied = try results.value.map { try $0.get() }
+        #expect(applied.reduce(0, +) == Migrations.all.count)
+    }
+
+    @Test func editedMigrationIsRefused() throws {
+        var connection = try PostgreSQLFixture.freshConnection()
+        _ = try Migrations.apply(to: &connection)
+        try connection.execute("UPDATE sluice.migrations SET checksum = 1 WHERE number = 2")
+        let error = #expect(throws: StoreError.self) { _ = try Migrations.apply(to: &connection) }
+        #expect(error?.description.contains("different builds") == true)
+    }
+
+    @Test func newerStoreIsLeftAlone() throws {
+        var connection = try PostgreSQLFixture.freshConnection()
+        _ = try Migrations.apply(to: &connection)
+        try connection.execute("INSERT INTO sluice.migrations VALUES (999, 'later', 1, now())")
+        let error = #expect(throws: StoreError.self) { _ = try Migrations.apply(to: &connection) }
+        #expect(error?.description.contains("newer") == true)
+    }
+
+    @Test func archivesHavePartitionsOfTheirOwnNamesOnly() throws {
+        var connection = try freshStore()
+        #expect(throws: PostgresError.self) {
+            _ = try connection.execute("SELECT ensure_archive_partition('orders; DROP TABLE orders', now())")
+        }
+        #expect(throws: PostgresError.self) { _ = try connection.execute("SELECT drop_archive_partition('orders', now())") }
+        let made = "SELECT ensure_archive_partition('journal_archive', '2026-11-23')"
+        #expect(try connection.execute(made).bool(0, 0))
+        #expect(try !connection.execute(made).bool(0, 0))
+        let drop = "SELECT COALESCE(drop_archive_partition('journal_archive', '%'), '')"
+        #expect(try connection.execute(drop.replacing("%", with: "2026-11-30 23:59:59Z")).text(0, 0) == "")
+        #expect(
+            try connection.execute(drop.replacing("%", with: "2026-12-01Z")).text(0, 0) == "journal_archive_20261101")
+    }
+}
+
+/// A value behind a lock.
+final class Mutexed<Value: Sendable>: @unchecked Sendable {
+    // Safe: touched while the lock is held only.
+    private var stored: Value
+    private let lock = NSLock()
+    init(_ value: Value) { stored = value }
+    var value: Value { lock.withLock { stored } }
+    func change(_ body: (inout Value) -> Void) { lock.withLock { body(&stored) } }
+}
