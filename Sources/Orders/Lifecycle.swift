@@ -34,11 +34,18 @@ public struct Rule: Equatable, Sendable {
     public var disposition: Disposition
     /// The exception that a flag, a park or a reject raises.
     public var code: ExceptionCode?
+    /// What becomes of a parked event whose time is up; nil: it goes on waiting.
+    public var fallback: Disposition?
 
     static let allow = Rule(disposition: .allow, code: nil)
     static let behind = Rule(disposition: .behind, code: nil)
     static func flag(_ code: ExceptionCode) -> Rule { Rule(disposition: .flag, code: code) }
-    static func park(_ code: ExceptionCode) -> Rule { Rule(disposition: .park, code: code) }
+    static func park(_ code: ExceptionCode, then fallback: Disposition? = nil) -> Rule {
+        Rule(disposition: .park, code: code, fallback: fallback)
+    }
+    /// Ends the story before the goods have left: what is missing may still come from another channel.
+    static let tooEarly = Rule.park(.illegalTransition, then: .reject)
+    static let releaseWithoutHold = Rule.park(.releaseWithoutHold, then: .flag)
     static let illegal = Rule(disposition: .reject, code: .illegalTransition)
 }
 
@@ -99,8 +106,8 @@ public struct Lifecycle: Sendable {
     private static func beforeDispatch(_ from: CanonicalState?, _ word: StatusWord) -> Rule {
         switch word {
         case .state(.invoiced): .flag(.invoiceWithoutDispatch)
-        case .state(.closed): .illegal
-        case .release: .park(.releaseWithoutHold)
+        case .state(.closed): .tooEarly
+        case .release: .releaseWithoutHold
         case .state(.onHold), .state(.cancelled): .allow
         case .state(let to): to.rawValue > (from?.rawValue ?? 0) ? .allow : .behind
         }
@@ -109,8 +116,8 @@ public struct Lifecycle: Sendable {
     private static func partlyShipped(_ word: StatusWord) -> Rule {
         switch word {
         case .state(.received), .state(.validated), .state(.allocated): .behind
-        case .state(.closed): .illegal
-        case .release: .park(.releaseWithoutHold)
+        case .state(.closed): .tooEarly
+        case .release: .releaseWithoutHold
         // A cancellation here cancels what is left: the order becomes shipped.
         case .state(.partiallyFulfilled), .state(.shipped), .state(.invoiced), .state(.onHold), .state(.cancelled):
             .allow
@@ -122,7 +129,7 @@ public struct Lifecycle: Sendable {
         case .state(.invoiced): .allow
         case .state(.closed): .flag(.shippedNotInvoiced)
         case .state(.onHold), .state(.cancelled): .illegal
-        case .release: .park(.releaseWithoutHold)
+        case .release: .releaseWithoutHold
         case .state: .behind
         }
     }
@@ -131,7 +138,7 @@ public struct Lifecycle: Sendable {
         switch word {
         case .state(.closed): .allow
         case .state(.onHold), .state(.cancelled): .illegal
-        case .release: .park(.releaseWithoutHold)
+        case .release: .releaseWithoutHold
         case .state: .behind
         }
     }
@@ -139,7 +146,7 @@ public struct Lifecycle: Sendable {
     private static func held(_ word: StatusWord) -> Rule {
         switch word {
         case .state(.partiallyFulfilled), .state(.shipped), .state(.invoiced): .flag(.holdViolated)
-        case .state(.closed): .illegal
+        case .state(.closed): .tooEarly
         case .state, .release: .allow
         }
     }
@@ -149,7 +156,9 @@ public struct Lifecycle: Sendable {
         case .state(let to) where to == from: .behind
         // Facts: the goods left, the invoice is in the books.
         case .state(.partiallyFulfilled), .state(.shipped), .state(.invoiced): .flag(.factAfterEnd)
-        case .state, .release: .illegal
+        // A hold may be open from before the end; its release leaves nothing.
+        case .release: .releaseWithoutHold
+        case .state: .illegal
         }
     }
 

@@ -20,8 +20,11 @@ extension Lifecycle {
         for from in Self.places {
             for word in Self.words {
                 let rule = rule(from: from, word: word)
-                guard let code = rule.code, code != .illegalTransition else { continue }
-                lines.append("  \(from?.name ?? "(not begun)") -> \(word.name): \(rule.disposition.name), \(code.rawValue)")
+                guard let code = rule.code, rule.disposition != .reject else { continue }
+                let fallback = rule.fallback.map { ", then \($0.name)" } ?? ""
+                lines.append(
+                    "  \(from?.name ?? "(not begun)") -> \(word.name): \(rule.disposition.name), \(code.rawValue)\(fallback)"
+                )
             }
         }
         lines.append("  every reject: \(ExceptionCode.illegalTransition.rawValue)")

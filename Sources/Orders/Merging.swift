@@ -4,27 +4,56 @@ import OrderEvents
 // twice, by whomever, is one; of two versions the later counts. Nothing here looks at the state.
 
 extension Order {
-    /// Takes the event's facts. Returns whether any was new.
-    mutating func merge(_ event: OrderEvent, _ at: Timestamp, _ warehouse: String) -> Bool {
-        var new = false
+    /// Takes the event's facts.
+    mutating func merge(_ telling: Telling, _ warehouse: String) -> News {
+        let event = telling.event
+        var news = News()
         if !warehouse.isEmpty, !warehouses.contains(warehouse) {
             warehouses.append(warehouse)
+            news.isTouched = true
         }
-        if !event.lines.isEmpty, at >= linesAt {
+        if !event.lines.isEmpty, !telling.isBefore(linesAt) {
             let told = linesTold(by: event)
             if told != lines {
                 lines = told
-                new = true
+                news.isNew = true
             }
-            linesAt = at
+            news.isTouched = news.isTouched || linesAt != telling.at
+            linesAt = telling.at
         }
-        // What is told about the order as a whole is filled in once and does not count as news by itself.
-        if currency.isEmpty, !event.currency.isEmpty { currency = event.text(event.currency) }
-        if total == nil || at >= linesAt, let told = event.total { total = told }
-        if customerRef.isEmpty, !event.customerRef.isEmpty { customerRef = event.text(event.customerRef) }
-        if customerName.isEmpty, !event.customerName.isEmpty { customerName = event.text(event.customerName) }
-        if let facts = event.facts, merge(facts, event, at) { new = true }
-        return new
+        news.add(mergeTerms(telling))
+        if let facts = event.facts { news.add(merge(facts, telling)) }
+        return news
+    }
+
+    /// What is told about the order as a whole: the latest telling of each counts, and another value is news.
+    private mutating func mergeTerms(_ telling: Telling) -> News {
+        let event = telling.event
+        var news = News()
+        if !event.currency.isEmpty, !telling.isBefore(termsAt.currency) {
+            let told = event.text(event.currency)
+            news.note(isNew: told != currency, isTouched: termsAt.currency != telling.at)
+            currency = told
+            termsAt.currency = telling.at
+        }
+        if let told = event.total, !telling.isBefore(termsAt.total) {
+            news.note(isNew: told != total, isTouched: termsAt.total != telling.at)
+            total = told
+            termsAt.total = telling.at
+        }
+        if !event.customerRef.isEmpty, !telling.isBefore(termsAt.customer) {
+            let told = event.text(event.customerRef)
+            news.note(isNew: told != customerRef, isTouched: termsAt.customer != telling.at)
+            customerRef = told
+            termsAt.customer = telling.at
+        }
+        if !event.customerName.isEmpty, !telling.isBefore(termsAt.customerName) {
+            let told = event.text(event.customerName)
+            news.note(isNew: told != customerName, isTouched: termsAt.customerName != telling.at)
+            customerName = told
+            termsAt.customerName = telling.at
+        }
+        return news
     }
 
     private func linesTold(by event: OrderEvent) -> [Line] {
@@ -39,38 +68,40 @@ extension Order {
         return told
     }
 
-    private mutating func merge(_ facts: Facts, _ event: OrderEvent, _ at: Timestamp) -> Bool {
-        var new = false
+    private mutating func merge(_ facts: Facts, _ telling: Telling) -> News {
+        let event = telling.event
+        var news = News()
         for reference in facts.references {
             let name = OtherName(
                 kind: reference.kind, issuer: event.text(reference.issuer), value: event.text(reference.value))
             if !names.contains(name) {
                 names.append(name)
-                new = true
+                news.isNew = true
             }
         }
         if let shipment = facts.shipment {
             let tracking = event.text(shipment.tracking)
             let document = Document(
                 ref: shipment.ref.isEmpty ? tracking : event.text(shipment.ref), carrier: event.text(shipment.carrier),
-                tracking: tracking, lines: amounts(shipment.lines, event), at: at)
-            if Self.take(document, into: &shipments) { new = true }
+                tracking: tracking, lines: amounts(shipment.lines, event), at: telling.at)
+            news.add(Self.take(document, telling, into: &shipments))
         }
         if let invoice = facts.invoice {
             let document = Document(
-                ref: event.text(invoice.ref), carrier: "", tracking: "", lines: amounts(invoice.lines, event), at: at)
-            if Self.take(document, into: &invoices) { new = true }
+                ref: event.text(invoice.ref), carrier: "", tracking: "", lines: amounts(invoice.lines, event),
+                at: telling.at)
+            news.add(Self.take(document, telling, into: &invoices))
         }
-        if let payment = facts.payment, take(payment, event, at) { new = true }
+        if let payment = facts.payment { news.add(take(payment, telling)) }
         if !facts.allocation.isEmpty {
-            let totals = Totals(lines: amounts(facts.allocation, event), reason: "", at: at)
-            if Self.take(totals, into: &allocation) { new = true }
+            let totals = Totals(lines: amounts(facts.allocation, event), reason: "", at: telling.at)
+            news.add(Self.take(totals, telling, into: &allocation))
         }
         if let told = facts.cancellation {
-            let totals = Totals(lines: amounts(told.lines, event), reason: event.text(told.reason), at: at)
-            if Self.take(totals, into: &cancellation) { new = true }
+            let totals = Totals(lines: amounts(told.lines, event), reason: event.text(told.reason), at: telling.at)
+            news.add(Self.take(totals, telling, into: &cancellation))
         }
-        return new
+        return news
     }
 
     private func amounts(_ lines: [LineQuantity], _ event: OrderEvent) -> [LineAmount] {
@@ -81,38 +112,67 @@ extension Order {
         }
     }
 
-    private static func take(_ document: Document, into documents: inout [Document]) -> Bool {
-        guard let index = documents.firstIndex(where: { $0.ref == document.ref }) else {
+    /// Of two versions the later counts, but what it leaves out it does not take back: a carrier tells a shipment's
+    /// tracking number and not its lines.
+    private static func take(_ document: Document, _ telling: Telling, into documents: inout [Document]) -> News {
+        guard let index = documents.firstIndex(where: { isSame($0, document) }) else {
             documents.append(document)
-            return true
+            return News(isNew: true, isTouched: true)
         }
-        guard document.at > documents[index].at else { return false }
-        var known = documents[index]
-        known.at = document.at
-        let new = known != document
-        documents[index] = document
-        return new
+        let known = documents[index]
+        let isOlder = telling.isBefore(known.at)
+        var merged = isOlder ? known : document
+        let other = isOlder ? document : known
+        // A reference of its own beats the tracking number that stood in for it.
+        if merged.ref == merged.tracking { merged.ref = other.ref }
+        if merged.carrier.isEmpty { merged.carrier = other.carrier }
+        if merged.tracking.isEmpty { merged.tracking = other.tracking }
+        if merged.lines.isEmpty { merged.lines = other.lines }
+        let isTouched = merged != known
+        documents[index] = merged
+        merged.at = known.at
+        return News(isNew: merged != known, isTouched: isTouched)
     }
 
-    private static func take(_ totals: Totals, into known: inout Totals?) -> Bool {
+    /// The same reference, or the same tracking number where one of the two has no reference of its own.
+    private static func isSame(_ a: Document, _ b: Document) -> Bool {
+        if a.ref == b.ref { return true }
+        guard !a.tracking.isEmpty, a.tracking == b.tracking else { return false }
+        return a.ref == a.tracking || b.ref == b.tracking
+    }
+
+    private static func take(_ totals: Totals, _ telling: Telling, into known: inout Totals?) -> News {
         guard let before = known else {
             known = totals
-            return true
+            return News(isNew: true, isTouched: true)
         }
-        guard totals.at > before.at else { return false }
+        guard !telling.isBefore(before.at) else { return News() }
         known = totals
-        return before.lines != totals.lines || before.reason != totals.reason
+        return News(
+            isNew: before.lines != totals.lines || before.reason != totals.reason, isTouched: before.at != totals.at)
     }
 
-    private mutating func take(_ told: Facts.Payment, _ event: OrderEvent, _ at: Timestamp) -> Bool {
-        let payment = Payment(ref: event.text(told.ref), status: told.status, amount: told.amount, at: at)
+    private mutating func take(_ told: Facts.Payment, _ telling: Telling) -> News {
+        let payment = Payment(
+            ref: telling.event.text(told.ref), status: told.status, amount: told.amount, at: telling.at)
         guard let index = payments.firstIndex(where: { $0.ref == payment.ref }) else {
             payments.append(payment)
-            return true
+            return News(isNew: true, isTouched: true)
         }
-        guard payment.at > payments[index].at else { return false }
-        let new = payments[index].status != payment.status || payments[index].amount != payment.amount
+        let known = payments[index]
+        guard !telling.isBefore(known.at) else { return News() }
         payments[index] = payment
-        return new
+        // A later version without an amount does not take it back.
+        if payment.amount == nil { payments[index].amount = known.amount }
+        return News(
+            isNew: payments[index].status != known.status || payments[index].amount != known.amount,
+            isTouched: payment.at != known.at)
+    }
+}
+
+extension News {
+    fileprivate mutating func note(isNew: Bool, isTouched: Bool) {
+        self.isNew = self.isNew || isNew
+        self.isTouched = self.isTouched || isTouched
     }
 }

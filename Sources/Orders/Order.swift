@@ -15,6 +15,32 @@ public struct Order: Equatable, Sendable {
         public var lastAt: Timestamp
         /// The channel's last status or milestone word.
         public var lastWord: String = ""
+        /// The highest number that was parked behind a gap; 0: none.
+        public var highestParked: Int64 = 0
+        /// Numbers that were overruled because they did not come in time.
+        public var skipped: [NumberRange] = []
+        /// When the channel last ended all of its holds.
+        public var releasedAt: Timestamp?
+    }
+
+    /// Sequence numbers in a row.
+    public struct NumberRange: Equatable, Sendable {
+        /// The lowest.
+        public var first: Int64
+        /// The highest.
+        public var last: Int64
+    }
+
+    /// When what is told about the order as a whole was last told.
+    public struct TermsTimes: Equatable, Sendable {
+        /// Time of `currency`.
+        public var currency = Timestamp(microseconds: 0)
+        /// Time of `total`.
+        public var total = Timestamp(microseconds: 0)
+        /// Time of `customerRef`.
+        public var customer = Timestamp(microseconds: 0)
+        /// Time of `customerName`.
+        public var customerName = Timestamp(microseconds: 0)
     }
 
     /// A reason why the order may not go on.
@@ -27,6 +53,8 @@ public struct Order: Equatable, Sendable {
         public var since: Timestamp
         /// When it ended; nil while it is open.
         public var endedAt: Timestamp?
+        /// Only its release is known: it was applied because its time was up, and the hold may still come.
+        public var isUnmatched = false
     }
 
     /// A line as the order's channel tells it.
@@ -132,6 +160,8 @@ public struct Order: Equatable, Sendable {
     public var currency = ""
     /// Total of the order.
     public var total: ExactDecimal?
+    /// When currency, total and customer were last told.
+    public var termsAt = TermsTimes()
     /// Stable identity of the customer.
     public var customerRef = ""
     /// Name of the customer.
@@ -178,7 +208,7 @@ public struct Order: Equatable, Sendable {
 
     /// Bytes of memory the order holds, roughly: for the bound of caches.
     public var cost: Int {
-        MemoryLayout<Order>.stride + 112 + milestones.count * 8 + channels.count * 64 + holds.count * 72
+        MemoryLayout<Order>.stride + 112 + milestones.count * 8 + channels.count * 112 + holds.count * 80
             + lines.count * 112 + (shipments.count + invoices.count + payments.count) * 160 + names.count * 48
     }
 }

@@ -45,6 +45,14 @@ extension Order {
             if channel.nextSequence != 0 { writer.member("next", channel.nextSequence) }
             writer.member("at", channel.lastAt.microseconds)
             writer.member("word", channel.lastWord)
+            if channel.highestParked != 0 { writer.member("parked", channel.highestParked) }
+            writer.array("skipped", channel.skipped) { writer, range in
+                writer.open("[")
+                writer.number(range.first)
+                writer.number(range.last)
+                writer.close("]")
+            }
+            if let released = channel.releasedAt { writer.member("released", released.microseconds) }
             writer.close("}")
         }
         writer.array("holds", holds) { writer, hold in
@@ -53,6 +61,7 @@ extension Order {
             writer.member("channel", hold.channel)
             writer.member("since", hold.since.microseconds)
             if let ended = hold.endedAt { writer.member("ended", ended.microseconds) }
+            if hold.isUnmatched { writer.member("unmatched", 1) }
             writer.close("}")
         }
     }
@@ -72,6 +81,17 @@ extension Order {
         writer.member("total", total)
         writer.member("customer", customerRef)
         writer.member("customer_name", customerName)
+        // Usually told together with the lines: then their time is not repeated.
+        if !currency.isEmpty, termsAt.currency != linesAt {
+            writer.member("currency_at", termsAt.currency.microseconds)
+        }
+        if total != nil, termsAt.total != linesAt { writer.member("total_at", termsAt.total.microseconds) }
+        if !customerRef.isEmpty, termsAt.customer != linesAt {
+            writer.member("customer_at", termsAt.customer.microseconds)
+        }
+        if !customerName.isEmpty, termsAt.customerName != linesAt {
+            writer.member("customer_name_at", termsAt.customerName.microseconds)
+        }
         writer.array("warehouses", warehouses) { writer, code in writer.value(code) }
         writer.array("names", names) { writer, name in
             writer.open("{")

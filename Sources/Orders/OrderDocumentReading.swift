@@ -15,19 +15,25 @@ extension Order {
         self.revision = revision
         self.version = version
         var reader = DocumentReader(bytes: bytes)
+        var order = self
         do throws(JSONError) {
-            var order = self
             try reader.object { (reader, key) throws(JSONError) in try order.read(key, &reader) }
             try reader.end()
-            self = order
         } catch {
             throw OrderDocumentError(description: "the order's document cannot be read: \(error.description)")
         }
+        if let word = reader.unknownWord {
+            throw OrderDocumentError(description: "the order's document has a \(word) that this version does not know")
+        }
+        order.completeTermsTimes()
+        self = order
     }
 
     private mutating func read(_ key: String, _ reader: inout DocumentReader) throws(JSONError) {
         switch key {
-        case "path": path = CanonicalState(name: try reader.text())
+        case "path":
+            path = CanonicalState(name: try reader.text())
+            if path == nil || path == .onHold { reader.unknownWord = "path" }
         case "reached":
             var times = reached
             try reader.object { (reader, name) throws(JSONError) in
@@ -46,17 +52,36 @@ extension Order {
         case "holds": holds = try reader.array { (r) throws(JSONError) in try r.hold() }
         case "lines": lines = try reader.array { (r) throws(JSONError) in try r.line() }
         case "lines_at": linesAt = Timestamp(microseconds: try reader.integer())
-        case "currency": currency = try reader.text()
-        case "total": total = try reader.decimal()
-        case "customer": customerRef = try reader.text()
-        case "customer_name": customerName = try reader.text()
         case "warehouses": warehouses = try reader.array { (r) throws(JSONError) in try r.text() }
-        case "parked": parked = Int32(truncatingIfNeeded: try reader.integer())
+        case "parked": parked = Int32(clamping: max(0, try reader.integer()))
         case "open":
             open = try reader.array { (r) throws(JSONError) in ExceptionCode(rawValue: try r.text()) }
                 .compactMap { $0 }
         default: try readFacts(key, &reader)
         }
+    }
+
+    /// What is told about the order as a whole, with times where they are not the time of the lines.
+    private mutating func readTerms(_ key: String, _ reader: inout DocumentReader) throws(JSONError) {
+        switch key {
+        case "currency": currency = try reader.text()
+        case "currency_at": termsAt.currency = try reader.time()
+        case "total": total = try reader.decimal()
+        case "total_at": termsAt.total = try reader.time()
+        case "customer": customerRef = try reader.text()
+        case "customer_at": termsAt.customer = try reader.time()
+        case "customer_name": customerName = try reader.text()
+        case "customer_name_at": termsAt.customerName = try reader.time()
+        default: try reader.skip()
+        }
+    }
+
+    private mutating func completeTermsTimes() {
+        let never = Timestamp(microseconds: 0)
+        if !currency.isEmpty, termsAt.currency == never { termsAt.currency = linesAt }
+        if total != nil, termsAt.total == never { termsAt.total = linesAt }
+        if !customerRef.isEmpty, termsAt.customer == never { termsAt.customer = linesAt }
+        if !customerName.isEmpty, termsAt.customerName == never { termsAt.customerName = linesAt }
     }
 
     private mutating func readFacts(_ key: String, _ reader: inout DocumentReader) throws(JSONError) {
@@ -68,7 +93,7 @@ extension Order {
         case "payments": payments = try reader.array { (r) throws(JSONError) in try r.payment() }
         case "allocation": allocation = try reader.totals()
         case "cancellation": cancellation = try reader.totals()
-        default: try reader.skip()
+        default: try readTerms(key, &reader)
         }
     }
 }
@@ -77,6 +102,8 @@ extension Order {
 struct DocumentReader {
     let bytes: [UInt8]
     private var reader = JSONReader()
+    /// Where a word stands that this version does not know and must not guess.
+    var unknownWord: String?
 
     init(bytes: [UInt8]) { self.bytes = bytes }
 
@@ -125,15 +152,17 @@ struct DocumentReader {
         let bytes = bytes
         let number = try reader.number(bytes.span)
         var value: Int64 = 0
-        let negative = bytes[number.start] == 0x2D
-        for byte in bytes[(number.start + (negative ? 1 : 0))..<number.start + number.count] {
+        let isNegative = bytes[number.start] == 0x2D
+        // Built downwards: only so the lowest number has room.
+        for byte in bytes[(number.start + (isNegative ? 1 : 0))..<number.start + number.count] {
             let (product, overflowed) = value.multipliedReportingOverflow(by: 10)
-            guard !overflowed, byte >= 0x30, byte <= 0x39, product <= Int64.max - 9 else {
-                throw JSONError(.invalidNumber, at: number.start)
-            }
-            value = product + Int64(byte - 0x30)
+            guard !overflowed, byte >= 0x30, byte <= 0x39 else { throw JSONError(.invalidNumber, at: number.start) }
+            let (sum, sumOverflowed) = product.subtractingReportingOverflow(Int64(byte - 0x30))
+            guard !sumOverflowed else { throw JSONError(.invalidNumber, at: number.start) }
+            value = sum
         }
-        return negative ? -value : value
+        guard isNegative || value != Int64.min else { throw JSONError(.invalidNumber, at: number.start) }
+        return isNegative ? value : -value
     }
 
     mutating func decimal() throws(JSONError) -> ExactDecimal {
@@ -145,7 +174,7 @@ struct DocumentReader {
         return value
     }
 
-    private mutating func time() throws(JSONError) -> Timestamp { Timestamp(microseconds: try integer()) }
+    mutating func time() throws(JSONError) -> Timestamp { Timestamp(microseconds: try integer()) }
 
     mutating func channel() throws(JSONError) -> Order.ChannelProgress {
         var value = Order.ChannelProgress(channel: "", lastAt: Timestamp(microseconds: 0))
@@ -155,10 +184,22 @@ struct DocumentReader {
             case "next": value.nextSequence = try r.integer()
             case "at": value.lastAt = try r.time()
             case "word": value.lastWord = try r.text()
+            case "parked": value.highestParked = try r.integer()
+            case "skipped": value.skipped = try r.array { (r) throws(JSONError) in try r.range() }
+            case "released": value.releasedAt = try r.time()
             default: try r.skip()
             }
         }
         return value
+    }
+
+    private mutating func range() throws(JSONError) -> Order.NumberRange {
+        let numbers = try array { (r) throws(JSONError) in try r.integer() }
+        guard numbers.count == 2, numbers[0] <= numbers[1] else {
+            unknownWord = "range of numbers"
+            return Order.NumberRange(first: 0, last: 0)
+        }
+        return Order.NumberRange(first: numbers[0], last: numbers[1])
     }
 
     mutating func hold() throws(JSONError) -> Order.Hold {
@@ -169,6 +210,7 @@ struct DocumentReader {
             case "channel": value.channel = try r.text()
             case "since": value.since = try r.time()
             case "ended": value.endedAt = try r.time()
+            case "unmatched": value.isUnmatched = try r.integer() != 0
             default: try r.skip()
             }
         }
@@ -261,7 +303,11 @@ struct DocumentReader {
             case "ref": value.ref = try r.text()
             case "status":
                 let name = try r.text()
-                value.status = PaymentStatus.allCases.first { $0.name == name } ?? .authorized
+                if let status = PaymentStatus.allCases.first(where: { $0.name == name }) {
+                    value.status = status
+                } else {
+                    r.unknownWord = "payment status"
+                }
             case "amount": value.amount = try r.decimal()
             case "at": value.at = try r.time()
             default: try r.skip()
