@@ -10,8 +10,8 @@ struct MemoryPart {
         let isSmoke = stage.options.isSmoke
         let entities = isSmoke ? 50 : 1000
         // Five events an order and 2 % duplicates: 300,000 and 1,000,000 records.
-        let small = try drain(orders: isSmoke ? 200 : 58_800, entities)
-        let large = try drain(orders: isSmoke ? 400 : 196_000, entities)
+        let small = try drain(orders: isSmoke ? 400 : 58_800, entities)
+        let large = try drain(orders: isSmoke ? 800 : 196_000, entities)
         let low = try small.run("\(small.load.records) records").peakMiB
         let high = try large.run("\(large.load.records) records").peakMiB
         figures.add("peak_mib", [high], unit: "MiB", note: "\(large.load.records) records of lag; bar 256, aim 96")
@@ -60,10 +60,10 @@ struct LatencyPart {
 
     func measure(_ figures: inout Figures) throws {
         let options = stage.options
-        let load = ReferenceLoad(orders: options.orders, seed: 5)
+        let load = ReferenceLoad(orders: options.isSmoke ? 300 : options.orders, seed: 5)
         let drain = try Drain(stage, load)
         var peaks: [Double] = []
-        for _ in 0..<(options.isSmoke ? 1 : 3) { peaks.append(try drain.run("peak").commits.rowsPerSecond) }
+        for _ in 0..<(options.isSmoke ? 0 : 3) { peaks.append(try drain.run("peak").commits.rowsPerSecond) }
         let rate = options.isSmoke ? 1000 : Figures.median(peaks) / 2
         var samples: [[Double]] = []
         for _ in 1...options.runs { samples.append(try run(load, recordsPerSecond: rate)) }

@@ -24,13 +24,16 @@ struct SluiceBench {
     private static func measure(_ options: Options) throws {
         try FileManager.default.createDirectory(atPath: options.output, withIntermediateDirectories: true)
         var isFirst = true
+        // The smoke shares one, to be quick; measured parts do not touch each other.
+        let shared = options.isSmoke ? try Stage(options) : nil
+        defer { shared?.tearDown() }
         for part in options.parts {
             let about = About()
             // An old figure must not be taken for one of this run.
             let path = "\(options.output)/\(part).json"
             try? FileManager.default.removeItem(atPath: path)
             var figures = Figures(part: part)
-            try measure(part, options, &figures)
+            try measure(part, options, shared, &figures)
             figures.words = [
                 ("part", part), ("commit", about.commit), ("broker", options.kafkaHome == nil ? "mock" : "kafka"),
                 ("started_at", about.startedAt),
@@ -53,11 +56,13 @@ struct SluiceBench {
         }
     }
 
-    private static func measure(_ part: String, _ options: Options, _ figures: inout Figures) throws {
+    private static func measure(
+        _ part: String, _ options: Options, _ shared: Stage?, _ figures: inout Figures
+    ) throws {
         if part == "micro" { return try MicroPart(options: options).measure(&figures) }
-        say("\(part): starting a \(options.kafkaHome == nil ? "mock cluster" : "Kafka") and a PostgreSQL")
-        let stage = try Stage(options)
-        defer { stage.tearDown() }
+        say("\(part)")
+        let stage = try shared ?? Stage(options)
+        defer { if shared == nil { stage.tearDown() } }
         switch part {
         case "speed": try SpeedPart(stage: stage).measure(&figures)
         case "latency": try LatencyPart(stage: stage).measure(&figures)

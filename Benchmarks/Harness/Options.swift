@@ -60,7 +60,7 @@ struct Options {
         }
         if isSmoke {
             runs = 1
-            orders = 300
+            orders = 1000
             kafkaHome = nil
             peers = nil
             python = nil

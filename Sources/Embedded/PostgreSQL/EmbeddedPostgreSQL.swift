@@ -38,6 +38,9 @@ public final class EmbeddedPostgreSQL: Sendable {
     /// The superuser's name.
     public let user = "sluice"
 
+    /// What the socket is called after without a loopback port.
+    private static let usualPort = 5432
+
     private let password: String
     private let binaries: PostgreSQLBinaries
     private let watchdog: PostgreSQLWatchdog
@@ -66,7 +69,8 @@ public final class EmbeddedPostgreSQL: Sendable {
 
     /// The address of a database over the Unix socket.
     public func url(database: String) -> String {
-        "postgresql:///\(database)?host=\(folder)&user=\(user)"
+        // The socket's name holds the port.
+        "postgresql:///\(database)?host=\(folder)&port=\(port ?? Self.usualPort)&user=\(user)"
     }
 
     /// The address of a database over the loopback port; nil without one.
@@ -84,7 +88,7 @@ public final class EmbeddedPostgreSQL: Sendable {
         precondition(
             !name.isEmpty && name.utf8.allSatisfy { $0 == 0x5f || $0 == 0x2d || Self.isAlphanumeric($0) },
             "a database's name has to be made of letters, digits, _ and -")
-        try run("createdb", ["-h", folder, "-U", user, "-T", "template0", "--", name])
+        try run("createdb", ["-h", folder, "-p", String(port ?? Self.usualPort), "-U", user, "-T", "template0", "--", name])
         return url(database: name)
     }
 
@@ -147,7 +151,7 @@ public final class EmbeddedPostgreSQL: Sendable {
             ])
         var settings: [(name: String, value: String)] = [
             ("unix_socket_directories", folder), ("unix_socket_permissions", "0700"),
-            ("listen_addresses", port == nil ? "" : "127.0.0.1"), ("port", String(port ?? 5432)),
+            ("listen_addresses", port == nil ? "" : "127.0.0.1"), ("port", String(port ?? Self.usualPort)),
             ("logging_collector", "off"), ("log_destination", "stderr"), ("timezone", "UTC"),
             ("max_connections", "100"),
         ]
