@@ -51,11 +51,12 @@ final class Stage {
             "--park-timeout", parkTimeout,
         ])
         try #require(try writer.exitCode() == 0, writer.report)
-        // A member that was killed is waited for until its session ends. A real broker takes no shorter session, but
-        // knows a member that comes again by its name.
+        // A member that was killed is waited for until its session ends, which has to be longer than the 3 s that the
+        // mock takes for the first join. A real broker takes no session below 6 s, but knows a member that comes again
+        // by its name.
         let membership =
             isRealKafka
-            ? "instance_id: \"stage\"" : "options: { \"session.timeout.ms\": 1000, \"heartbeat.interval.ms\": 200 }"
+            ? "instance_id: \"stage\"" : "options: { \"session.timeout.ms\": 4000, \"heartbeat.interval.ms\": 200 }"
         try edit("sluice.json5", "kafka: {", "kafka: {\n    \(membership),")
         try edit("sluice.json5", "shutdown_timeout: \"10s\"", "shutdown_timeout: \"\(shutdownTimeout)\"")
     }

@@ -66,7 +66,9 @@ public final class EmbeddedPostgreSQL: Sendable {
 
     /// The address of a database over the Unix socket.
     public func url(database: String) -> String {
-        "postgresql:///\(database)?host=\(folder)&user=\(user)"
+        // The socket's name has the port's number, which is not the usual one when a loopback port was asked for.
+        let place = port.map { "&port=\($0)" } ?? ""
+        return "postgresql:///\(database)?host=\(folder)&user=\(user)\(place)"
     }
 
     /// The address of a database over the loopback port; nil without one.
@@ -84,7 +86,7 @@ public final class EmbeddedPostgreSQL: Sendable {
         precondition(
             !name.isEmpty && name.utf8.allSatisfy { $0 == 0x5f || $0 == 0x2d || Self.isAlphanumeric($0) },
             "a database's name has to be made of letters, digits, _ and -")
-        try run("createdb", ["-h", folder, "-U", user, "-T", "template0", "--", name])
+        try run("createdb", ["-h", folder, "-p", "\(port ?? 5432)", "-U", user, "-T", "template0", "--", name])
         return url(database: name)
     }
 
