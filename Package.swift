@@ -88,7 +88,7 @@ let package = Package(
         tests(of: "Delivery", ["Odoo", "Store", "Postgres", "OrderEvents", "Orders", "Metrics", "TestSupport", "Embedded"]),
         tests(of: "Embedded", ["TestSupport", "OrderEvents", "HTTPServer", "Kafka"]),
         .testTarget(
-            name: "PipelineTests", dependencies: ["TestSupport", "Embedded", "Postgres", "Kafka"],
+            name: "PipelineTests", dependencies: ["TestSupport", "Embedded", "Postgres", "Kafka", "OrderEvents"],
             swiftSettings: strict),
         .testTarget(name: "TidyTests", dependencies: [], swiftSettings: strict),
     ]
