@@ -259,7 +259,9 @@ public enum ApplyStatements {
         """)
 
     /// timestamptz now, text[] legal_entity, text[] order_ref: these orders changed, so a visit that was refused before
-    /// may succeed now. What is under way is left alone: its record sees the change.
+    /// may succeed now.
+    ///
+    /// What is under way is left alone: its record sees the change.
     public static let hastenBacklog = Statement(
         "hasten_backlog",
         """

@@ -61,8 +61,8 @@ struct BatchApplier: Sendable {
     mutating func apply(
         _ items: [Taken], manner: Manner, now: Timestamp, _ connection: inout Connection
     ) throws(ApplyError) -> AppliedBatch {
-        let (entries, fresh) = gather(items)
-        var working = fresh
+        var working: [WorkingOrder] = []
+        let entries = gather(items, into: &working)
         var known: [Int: KnownKey] = [:]
         var stored: [Int: Outcome] = [:]
         do throws(PostgresError) {
@@ -83,7 +83,7 @@ struct BatchApplier: Sendable {
         do throws(PostgresError) {
             try BatchReading.loadParked(&working, settings, &connection)
         } catch { throw .postgres(error) }
-        var plan = BatchPlan(items: items, orders: working, settings: settings, now: now)
+        var plan = BatchPlan(items: items, orders: consume working, settings: settings, now: now)
         plan.evaluate(entries: entries, known: known, stored: stored, partitionIDs: numbers.numbers)
         if manner == .quick { try checkRefused(plan, entries, items, known, &connection) }
         plan.finish()
@@ -162,10 +162,10 @@ struct BatchApplier: Sendable {
     private static let nextLook: Int64 = 900_000_000
 
     /// The batch's entries and the orders that they touch.
-    private func gather(_ items: [Taken]) -> ([BatchEntry], [WorkingOrder]) {
+    private func gather(_ items: [Taken], into orders: inout [WorkingOrder]) -> [BatchEntry] {
         var entries: [BatchEntry] = []
         entries.reserveCapacity(items.count)
-        var orders: [WorkingOrder] = []
+        orders.reserveCapacity(items.count)
         var index: [UInt64: Int] = [:]
         index.reserveCapacity(items.count)
         for (item, taken) in items.enumerated() {
@@ -176,10 +176,14 @@ struct BatchApplier: Sendable {
             var order = -1
             if !event.orderRef.isEmpty {
                 var hash = event.orderHash
-                while let found = index[hash], !isSame(orders[found], event) { hash &+= 1 }
-                if let found = index[hash] {
-                    order = found
-                } else {
+                while let found = index[hash] {
+                    if isSame(orders[found].entity, orders[found].ref, event) {
+                        order = found
+                        break
+                    }
+                    hash &+= 1
+                }
+                if order < 0 {
                     order = orders.count
                     index[hash] = order
                     orders.append(
@@ -190,16 +194,14 @@ struct BatchApplier: Sendable {
             }
             entries.append(BatchEntry(item: item, order: order, keyHash: keyHash(event)))
         }
-        return (entries, orders)
+        return entries
     }
 
-    private func isSame(_ order: WorkingOrder, _ event: OrderEvent) -> Bool {
-        guard order.entity == event.entity, order.ref.utf8.count == Int(event.orderRef.count) else { return false }
-        var index = Int(event.orderRef.start)
-        for byte in order.ref.utf8 {
-            if byte != event.bytes[index] { return false }
-            index += 1
-        }
+    private func isSame(_ entity: Int32, _ ref: String, _ event: OrderEvent) -> Bool {
+        let known = ref.utf8.span
+        guard entity == event.entity, known.count == Int(event.orderRef.count) else { return false }
+        let start = Int(event.orderRef.start)
+        for index in known.indices where known[index] != event.bytes[start + index] { return false }
         return true
     }
 

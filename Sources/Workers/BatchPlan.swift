@@ -5,90 +5,6 @@ import Partitioner
 // What one batch does, decided in Swift before anything is written: pure, given the keys and states that were read.
 // `ApplyTransaction` writes it. The events of one order are in their sequence; orders do not know of each other.
 
-/// A taken idempotency key.
-struct KnownKey: Sendable {
-    var contentHash: UInt64
-    var partition: Int32
-    var offset: Int64
-    var outcome: Outcome
-}
-
-/// An event that waits: from the store, or from this batch.
-struct ParkedEvent: Sendable {
-    var event: OrderEvent
-    var code: ExceptionCode
-    var warehouse: String
-    var dueAt: Int64
-    /// Its journal row is one of this batch's.
-    var isNew: Bool
-    /// Sequence in which it came, among those that are as new.
-    var arrival: Int
-}
-
-/// An order that the batch touches.
-struct WorkingOrder: Sendable {
-    var entity: Int32
-    var ref: String
-    var hash: UInt64
-    /// The batch's first item of this order.
-    var firstItem = 0
-    var order = Order()
-    /// Whether `order` is what the store holds, or is believed to hold (a new order that nobody looked up).
-    var isLoaded = false
-    var isDirty = false
-    var delivers = false
-    var parked: [ParkedEvent] = []
-}
-
-/// A row of the journal.
-struct JournalRow: Sendable {
-    var item: Int
-    var evaluation: Evaluation
-    var orderVersion: Int64
-    var warehouse: String
-}
-
-/// A row of `rejected`.
-struct RejectedRow: Sendable {
-    var item: Int
-    var code: ExceptionCode
-    var detail: String
-}
-
-/// A row of `parked`, new or going on.
-struct ParkedRow: Sendable {
-    var order: Int
-    var parked: ParkedEvent
-    var releasedOutcome: Outcome?
-}
-
-/// One exception of one order.
-struct ExceptionKey: Hashable, Sendable {
-    var entity: Int32
-    var ref: String
-    var code: ExceptionCode
-}
-
-/// What is told about an exception that one batch raises.
-struct RaisedException: Sendable {
-    var detail: String
-    /// How often the batch met it.
-    var count: Int64 = 0
-
-    mutating func met(_ detail: String) {
-        self.detail = detail
-        count += 1
-    }
-}
-
-/// A transition that took effect, for metrics.
-struct TransitionKey: Hashable, Sendable {
-    var entity: Int32
-    var from: CanonicalState?
-    var to: CanonicalState?
-    var disposition: Disposition
-}
-
 /// The writes of one batch.
 struct BatchPlan: Sendable {
     var journal: [JournalRow] = []
@@ -104,6 +20,10 @@ struct BatchPlan: Sendable {
     var transitions: [TransitionKey: Int] = [:]
     var released: [Int32: Int] = [:]
     var orders: [WorkingOrder]
+    /// Rows of `journal` in key order; set by `finish`.
+    private(set) var journalOrder: [Int] = []
+    /// Orders that are written, in key order; set by `finish`.
+    private(set) var written: [Int] = []
 
     private let settings: ApplySettings
     private let items: [Taken]
@@ -113,9 +33,10 @@ struct BatchPlan: Sendable {
     /// Positions of this batch's records that claim no key.
     private var keyless: Set<SourcePlace> = []
 
-    init(items: [Taken], orders: [WorkingOrder], settings: ApplySettings, now: Timestamp) {
+    init(items: [Taken], orders: consuming [WorkingOrder], settings: ApplySettings, now: Timestamp) {
         self.items = items
         self.orders = orders
+        for index in self.orders.indices { self.orders[index].knownNames = self.orders[index].order.names.count }
         self.settings = settings
         self.now = now
         journal.reserveCapacity(items.count)
@@ -240,7 +161,6 @@ struct BatchPlan: Sendable {
                     event: event, code: code, warehouse: warehouse, dueAt: waits, isNew: true,
                     arrival: entry.item))
         }
-        learn(event, evaluation, entry.order)
         if evaluation.releasesParked, !orders[entry.order].parked.isEmpty {
             release(entry.order, timeIsUp: false)
         }
@@ -308,15 +228,6 @@ struct BatchPlan: Sendable {
         transitions[key, default: 0] += 1
     }
 
-    private mutating func learn(_ event: OrderEvent, _ evaluation: Evaluation, _ order: Int) {
-        guard evaluation.outcome == .applied, let facts = event.facts else { return }
-        for reference in facts.references {
-            let name = Order.OtherName(
-                kind: reference.kind, issuer: event.text(reference.issuer), value: event.text(reference.value))
-            references.append((order, name))
-        }
-    }
-
     /// Lets the order's parked events go on, in sequence, until none can.
     ///
     /// `timeIsUp`: those that are due take their fallback.
@@ -335,7 +246,6 @@ struct BatchPlan: Sendable {
                         warehouse: parked.warehouse, lifecycle: rules.lifecycle, waited: due)
                 else { continue }
                 note(evaluation, index)
-                learn(parked.event, evaluation, index)
                 released[orders[index].entity, default: 0] += 1
                 self.parked.append(ParkedRow(order: index, parked: parked, releasedOutcome: evaluation.outcome))
                 orders[index].parked.removeAll { $0.event.source == parked.event.source }
@@ -363,46 +273,26 @@ struct BatchPlan: Sendable {
             for parked in orders[index].parked where parked.isNew {
                 self.parked.append(ParkedRow(order: index, parked: parked, releasedOutcome: nil))
             }
-            if orders[index].isDirty { orders[index].order.revision += 1 }
+            guard orders[index].isDirty else { continue }
+            orders[index].order.revision += 1
+            // Most events name what is known; an order's names are only ever added to.
+            for name in orders[index].order.names.dropFirst(orders[index].knownNames) {
+                references.append((index, name))
+            }
         }
-        let items = self.items
-        journal.sort { Self.keyOrder(items[$0.item], items[$1.item]) }
-    }
-
-    /// Legal entity, channel, event id, as bytes: indexes follow the names' order.
-    private static func keyOrder(_ a: Taken, _ b: Taken) -> Bool {
-        guard case .event(let first) = a, case .event(let second) = b else { return false }
-        if first.entity != second.entity { return first.entity < second.entity }
-        if first.channel != second.channel { return first.channel < second.channel }
-        let count = Int(min(first.eventID.count, second.eventID.count))
-        let left = Int(first.eventID.start)
-        let right = Int(second.eventID.start)
-        for index in 0..<count {
-            let x = first.bytes[left + index]
-            let y = second.bytes[right + index]
-            if x != y { return x < y }
-        }
-        return first.eventID.count < second.eventID.count
-    }
-}
-
-/// An item of the batch with what the plan needs to find its order and its key.
-struct BatchEntry: Sendable {
-    /// Index of the item.
-    var item: Int
-    /// Index of its order among the batch's, -1: none.
-    var order: Int
-    /// Hash of its idempotency key.
-    var keyHash: UInt64
-}
-
-/// A position by the process's number of its partition.
-struct SourcePlace: Hashable, Sendable {
-    var partition: Int32
-    var offset: Int64
-
-    init(_ source: SourcePosition) {
-        partition = source.partition
-        offset = source.offset
+        journalOrder = KeyRank.sorted(
+            journal.indices.map { row in
+                guard case .event(let event) = items[journal[row].item] else { return KeyRank(entity: -1, index: row) }
+                let start = Int(event.eventID.start)
+                return KeyRank(
+                    entity: event.entity, channel: event.channel, index: row,
+                    event.bytes.span.extracting(start..<start + Int(event.eventID.count)))
+            })
+        written = KeyRank.sorted(
+            orders.indices.compactMap { index in
+                guard orders[index].isDirty else { return nil }
+                let ref = orders[index].ref.utf8.span
+                return KeyRank(entity: orders[index].entity, channel: 0, index: index, ref)
+            })
     }
 }

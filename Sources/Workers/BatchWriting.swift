@@ -77,7 +77,8 @@ struct BatchWriter: Sendable {
         _ plan: BatchPlan, _ items: [Taken], _ numbers: [Int32: Int32], _ settings: ApplySettings, _ now: Timestamp
     ) {
         journal.reset()
-        for row in plan.journal {
+        for index in plan.journalOrder {
+            let row = plan.journal[index]
             guard case .event(let event) = items[row.item] else { continue }
             let evaluation = row.evaluation
             journal.beginRow(columns: ApplyStatements.journalColumns)
@@ -109,124 +110,6 @@ struct BatchWriter: Sendable {
         }
     }
 
-    private func writeDuplicates(
-        _ plan: BatchPlan, _ items: [Taken], _ numbers: [Int32: Int32], _ settings: ApplySettings, _ now: Timestamp,
-        _ result: inout WriteResult, _ connection: inout Connection
-    ) throws {
-        guard !plan.duplicates.isEmpty else { return }
-        var offsets = Int64Array()
-        var partitions = Int32Array()
-        var entities = TextArray()
-        var channels = TextArray()
-        var ids = TextArray()
-        for item in plan.duplicates {
-            guard case .event(let event) = items[item] else { continue }
-            offsets.append(event.source.offset)
-            partitions.append(numbers[event.source.partition] ?? -1)
-            entities.append(settings.entityName(event.entity))
-            channels.append(settings.channelName(event.channel))
-            ids.append(event.bytes, Int(event.eventID.start), Int(event.eventID.count))
-        }
-        var parameters = Parameters()
-        parameters.array(offsets)
-        parameters.timestamp(microsecondsSinceUnixEpoch: now.microseconds)
-        parameters.array(partitions)
-        parameters.array(entities)
-        parameters.array(channels)
-        parameters.array(ids)
-        let rows = try connection.query(ApplyStatements.insertDuplicates, parameters)
-        takePositions(rows, &result)
-    }
-
-    private func takePositions(_ rows: borrowing Rows, _ result: inout WriteResult) {
-        for row in 0..<rows.count {
-            result.newPositions.insert(StoredPosition(partition: rows.int32(row, 0), offset: rows.int64(row, 1)))
-        }
-    }
-
-    private func writeRejected(
-        _ plan: BatchPlan, _ items: [Taken], _ numbers: [Int32: Int32], _ settings: ApplySettings, _ now: Timestamp,
-        _ result: inout WriteResult, _ connection: inout Connection
-    ) throws {
-        guard !plan.rejected.isEmpty else { return }
-        var offsets = Int64Array(), hashes = Int64Array(), sequences = Int64Array()
-        var times = TimestampArray()
-        var partitions = Int32Array()
-        var statuses = Int16Array(), milestones = Int16Array()
-        var entities = TextArray(), channels = TextArray(), ids = TextArray(), refs = TextArray()
-        var codes = TextArray(), details = TextArray()
-        var payloads = ByteaArray()
-        for row in plan.rejected {
-            guard case .event(let event) = items[row.item] else { continue }
-            offsets.append(event.source.offset)
-            times.append(microsecondsSinceUnixEpoch: event.occurredAt.microseconds)
-            hashes.append(Int64(bitPattern: event.contentHash))
-            if let sequence = event.sequence { sequences.append(sequence) } else { sequences.appendNull() }
-            partitions.append(numbers[event.source.partition] ?? -1)
-            statuses.append(event.status.storedValue)
-            milestones.append(Int16(event.milestone?.rawValue ?? 0))
-            entities.append(settings.entityName(event.entity))
-            channels.append(settings.channelName(event.channel))
-            ids.append(event.bytes, Int(event.eventID.start), Int(event.eventID.count))
-            refs.append(event.bytes, Int(event.orderRef.start), Int(event.orderRef.count))
-            codes.append(row.code.rawValue)
-            details.append(row.detail)
-            payloads.append(event.bytes, 0, event.payloadCount)
-        }
-        var parameters = Parameters()
-        parameters.array(offsets)
-        parameters.array(times)
-        parameters.timestamp(microsecondsSinceUnixEpoch: now.microseconds)
-        parameters.array(hashes)
-        parameters.array(sequences)
-        parameters.array(partitions)
-        parameters.array(statuses)
-        parameters.array(milestones)
-        for texts in [entities, channels, ids, refs, codes, details] { parameters.array(texts) }
-        parameters.array(payloads)
-        let rows = try connection.query(ApplyStatements.insertRejected, parameters)
-        takePositions(rows, &result)
-    }
-
-    private func writeDeadLetters(
-        _ plan: BatchPlan, _ items: [Taken], _ numbers: [Int32: Int32], _ now: Timestamp,
-        _ result: inout WriteResult, _ connection: inout Connection
-    ) throws {
-        guard !plan.deadLetters.isEmpty else { return }
-        var offsets = Int64Array(), sizes = Int64Array()
-        var times = TimestampArray()
-        var partitions = Int32Array()
-        var channels = TextArray(), reasons = TextArray(), details = TextArray()
-        var keys = ByteaArray(), payloads = ByteaArray()
-        for item in plan.deadLetters {
-            guard case .deadLetter(let letter) = items[item] else { continue }
-            offsets.append(letter.source.offset)
-            if let logged = letter.source.storableLoggedAt {
-                times.append(microsecondsSinceUnixEpoch: logged.microseconds)
-            } else {
-                times.appendNull()
-            }
-            partitions.append(numbers[letter.source.partition] ?? -1)
-            sizes.append(Int64(letter.payloadCount))
-            channels.append(letter.channel)
-            reasons.append(letter.reason.rawValue)
-            details.append(letter.detail)
-            if let key = letter.key { keys.append(key) } else { keys.appendNull() }
-            if let payload = letter.payload { payloads.append(payload) } else { payloads.appendNull() }
-        }
-        var parameters = Parameters()
-        parameters.array(offsets)
-        parameters.array(times)
-        parameters.timestamp(microsecondsSinceUnixEpoch: now.microseconds)
-        parameters.array(partitions)
-        parameters.array(sizes)
-        for texts in [channels, reasons, details] { parameters.array(texts) }
-        parameters.array(keys)
-        parameters.array(payloads)
-        let rows = try connection.query(ApplyStatements.insertDeadLetters, parameters)
-        takePositions(rows, &result)
-    }
-
     private func learnReferences(
         _ plan: BatchPlan, _ settings: ApplySettings, _ now: Timestamp, _ connection: inout Connection
     ) throws {
@@ -255,31 +138,26 @@ struct BatchWriter: Sendable {
     private mutating func writeOrders(
         _ plan: BatchPlan, _ settings: ApplySettings, _ now: Timestamp, _ connection: inout Connection
     ) throws {
-        let dirty = plan.orders.indices.filter { plan.orders[$0].isDirty }.sorted {
-            let a = plan.orders[$0], b = plan.orders[$1]
-            return a.entity != b.entity ? a.entity < b.entity : a.ref.utf8.lexicographicallyPrecedes(b.ref.utf8)
-        }
-        guard !dirty.isEmpty else { return }
+        guard !plan.written.isEmpty else { return }
         var revisions = Int64Array(), versions = Int64Array()
         var since = TimestampArray()
         var states = Int16Array()
         var entities = TextArray(), refs = TextArray()
         documents.removeAll()
-        for index in dirty {
-            let working = plan.orders[index]
-            revisions.append(working.order.revision)
-            versions.append(working.order.version)
-            let state = working.order.state
-            if let state, let time = working.order.time(of: state) {
+        for index in plan.written {
+            revisions.append(plan.orders[index].order.revision)
+            versions.append(plan.orders[index].order.version)
+            let state = plan.orders[index].order.state
+            if let state, let time = plan.orders[index].order.time(of: state) {
                 since.append(microsecondsSinceUnixEpoch: time.microseconds)
             } else {
                 since.appendNull()
             }
             states.append(Int16(state?.rawValue ?? 0))
-            entities.append(settings.entityName(working.entity))
-            refs.append(working.ref)
+            entities.append(settings.entityName(plan.orders[index].entity))
+            refs.append(plan.orders[index].ref)
             document.removeAll(keepingCapacity: true)
-            working.order.writeDocument(to: &document)
+            plan.orders[index].order.writeDocument(to: &document)
             documents.append(bytes: document)
         }
         var parameters = Parameters()
@@ -292,7 +170,7 @@ struct BatchWriter: Sendable {
         parameters.array(refs)
         parameters.array(documents)
         let rows = try connection.query(ApplyStatements.writeOrders, parameters)
-        if rows.affected != dirty.count { throw ApplyError.conflict }
+        if rows.affected != plan.written.count { throw ApplyError.conflict }
     }
 
     private func writeParked(
@@ -381,15 +259,14 @@ struct BatchWriter: Sendable {
     ) throws {
         var classes = Int16Array()
         var entities = TextArray(), refs = TextArray()
-        let due = plan.orders.filter { $0.delivers && settings.entities[Int($0.entity)].delivers }.sorted {
-            $0.entity != $1.entity ? $0.entity < $1.entity : $0.ref.utf8.lexicographicallyPrecedes($1.ref.utf8)
+        for index in plan.written where plan.orders[index].delivers {
+            let entity = plan.orders[index].entity
+            guard settings.entities[Int(entity)].delivers else { continue }
+            classes.append(DeliveryClass(of: plan.orders[index].order).rawValue)
+            entities.append(settings.entityName(entity))
+            refs.append(plan.orders[index].ref)
         }
-        guard !due.isEmpty else { return }
-        for working in due {
-            classes.append(DeliveryClass(of: working.order).rawValue)
-            entities.append(settings.entityName(working.entity))
-            refs.append(working.ref)
-        }
+        guard classes.count > 0 else { return }
         var parameters = Parameters()
         parameters.timestamp(microsecondsSinceUnixEpoch: now.microseconds)
         parameters.array(classes)
@@ -401,56 +278,5 @@ struct BatchWriter: Sendable {
         again.array(entities)
         again.array(refs)
         _ = try connection.query(ApplyStatements.hastenBacklog, again)
-    }
-}
-
-/// What is due first at a destination.
-///
-/// Raw values are stored.
-enum DeliveryClass: Int16, Sendable {
-    case urgent = 0
-    case usual = 1
-    case whenever = 2
-
-    /// Cancellations, new orders, holds and dispatch; then invoices and notes; closing last.
-    init(of order: Order) {
-        switch order.state {
-        case .cancelled, .onHold: self = .urgent
-        case .closed, .invoiced: self = .whenever
-        default: self = .usual
-        }
-    }
-}
-
-extension StatusWord? {
-    /// 0: none, 1...9: the state's raw value, 10: release.
-    var storedValue: Int16 {
-        switch self {
-        case .none: 0
-        case .state(let state): Int16(state.rawValue)
-        case .release: 10
-        }
-    }
-}
-
-extension ExceptionCode {
-    /// How much it matters: info, warning or error.
-    var severity: String {
-        switch self {
-        case .sequenceGap, .orderNotBegun, .releaseWithoutHold, .unknownReference, .backordered: "info"
-        case .keyReused, .referenceCollision, .overShipment, .overInvoice, .odooRejected, .invalidOrder: "error"
-        default: "warning"
-        }
-    }
-}
-
-extension SourcePosition {
-    /// The record's timestamp, if PostgreSQL has room for it: any producer can write any number there, and no order
-    /// event is refused for it.
-    var storableLoggedAt: Timestamp? {
-        guard let loggedAt, (-62_135_596_800_000_000...253_402_214_400_000_000).contains(loggedAt.microseconds) else {
-            return nil
-        }
-        return loggedAt
     }
 }

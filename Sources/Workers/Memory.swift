@@ -10,10 +10,17 @@ internal import Synchronization
 /// Two generations: when the younger is full it becomes the older and the older is forgotten, so the bound is kept
 /// without a list of uses.
 final class OrderMemory: Sendable {
-    private struct Entry: Sendable {
-        var entity: Int32
-        var ref: String
-        var order: Order
+    /// Behind a reference, so that a table that grows or is replaced moves pointers.
+    private final class Entry: Sendable {
+        let entity: Int32
+        let ref: String
+        let order: Order
+
+        init(entity: Int32, ref: String, order: Order) {
+            self.entity = entity
+            self.ref = ref
+            self.order = order
+        }
     }
 
     private struct Generations: Sendable {
@@ -46,12 +53,13 @@ final class OrderMemory: Sendable {
 
     /// Remembers what a committed transaction wrote.
     func remember(_ orders: [WorkingOrder]) {
+        let written = orders.indices.lazy.filter { orders[$0].isDirty }.map { ($0, orders[$0].hash) }
         generations.withLock { known in
-            for working in orders where working.isDirty {
-                let entry = Entry(entity: working.entity, ref: working.ref, order: working.order)
-                known.old.removeValue(forKey: working.hash)
-                if known.young.updateValue(entry, forKey: working.hash) == nil {
-                    known.youngBytes += working.order.cost + working.ref.utf8.count + 64
+            for (index, hash) in written {
+                let entry = Entry(entity: orders[index].entity, ref: orders[index].ref, order: orders[index].order)
+                known.old.removeValue(forKey: hash)
+                if known.young.updateValue(entry, forKey: hash) == nil {
+                    known.youngBytes += entry.order.cost + entry.ref.utf8.count + 64
                 }
                 guard known.youngBytes > bytesPerGeneration else { continue }
                 known.old = known.young
@@ -64,9 +72,9 @@ final class OrderMemory: Sendable {
     /// Forgets orders that somebody else may have written.
     func forget(_ orders: [WorkingOrder]) {
         generations.withLock { known in
-            for working in orders {
-                known.young.removeValue(forKey: working.hash)
-                known.old.removeValue(forKey: working.hash)
+            for index in orders.indices {
+                known.young.removeValue(forKey: orders[index].hash)
+                known.old.removeValue(forKey: orders[index].hash)
             }
         }
     }

@@ -98,7 +98,8 @@ struct BatchCounts {
     mutating func add(
         _ batch: AppliedBatch, _ items: [Taken], now: Timestamp, sourceName: (Int32) -> SourceName?
     ) {
-        var events: [EventKey: Int] = [:]
+        // Items of one entity and channel come in runs.
+        var run: (key: EventKey, count: Int)?
         for (taken, outcome) in zip(items, batch.outcomes) {
             guard let outcome else {
                 let name = sourceName(taken.source.partition)
@@ -107,7 +108,13 @@ struct BatchCounts {
             }
             switch taken {
             case .event(let event):
-                events[EventKey(entity: event.entity, channel: event.channel, outcome: outcome), default: 0] += 1
+                let key = EventKey(entity: event.entity, channel: event.channel, outcome: outcome)
+                if let known = run, known.key == key {
+                    run = (key, known.count + 1)
+                } else {
+                    if let ended = run { counter(ended.key).add(ended.count) }
+                    run = (key, 1)
+                }
                 if outcome == .applied { observe(event, now) }
             case .deadLetter(let letter):
                 metrics.events.with("unknown", letter.channel.isEmpty ? "unknown" : letter.channel, outcome.name).add()
@@ -115,7 +122,7 @@ struct BatchCounts {
                 metrics.deadLetters.with(topic, letter.reason.rawValue).add()
             }
         }
-        for (key, count) in events { counter(key).add(count) }
+        if let ended = run { counter(ended.key).add(ended.count) }
         addPlan(batch)
     }
 

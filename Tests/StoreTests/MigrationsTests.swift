@@ -56,7 +56,9 @@ import TestSupport
         #expect(throws: PostgresError.self) {
             _ = try connection.execute("SELECT ensure_archive_partition('orders; DROP TABLE orders', now())")
         }
-        #expect(throws: PostgresError.self) { _ = try connection.execute("SELECT drop_archive_partition('orders', now())") }
+        #expect(throws: PostgresError.self) {
+            _ = try connection.execute("SELECT drop_archive_partition('orders', now())")
+        }
         let made = "SELECT ensure_archive_partition('journal_archive', '2026-11-23')"
         #expect(try connection.execute(made).bool(0, 0))
         #expect(try !connection.execute(made).bool(0, 0))

@@ -81,7 +81,7 @@ import Testing
         let batch = [
             bench.store.event("e1", "O-1", "received", offset: 0, sequence: 1),
             bench.store.event("e1", "O-1", "received", offset: 1, sequence: 1),
-            bench.store.event("e2", "O-1", "closed", offset: 2, sequence: 2),
+            bench.store.refused("e2", "O-1", offset: 2, sequence: 2),
             bench.store.event("e3", "O-1", "shipped", offset: 3, sequence: 7),
             bench.store.record("{", offset: 4),
             bench.store.record("{\"event_id\":\"e1\"}", offset: 5),
@@ -102,26 +102,23 @@ import Testing
         #expect(try bench.imbalance(batch) == 0)
     }
 
-    /// The order went on between the two tellings, so that the refused event would be applied now.
+    /// The warehouse was configured between the two tellings, so that the refused event would be applied now.
     @Test func redeliveredRejectionIsNotJudgedAgain() throws {
         var bench = try Bench()
-        let refused = bench.store.event("w1", "O-1", "closed", offset: 1, channel: "wms")
-        let events = [
-            bench.store.event("e1", "O-1", "received", offset: 0, sequence: 1), refused,
-            bench.store.event("e2", "O-1", "shipped", offset: 2, sequence: 2),
-            bench.store.event("e3", "O-1", "invoiced", offset: 3, sequence: 3),
-        ]
-        #expect(try bench.apply(events).outcomes == [.applied, .rejected, .applied, .applied])
+        let refused = bench.store.refused("w1", "O-1", offset: 1, channel: "wms")
+        let mended = bench.store.event("w1", "O-1", "validated", offset: 1, channel: "wms", secondsAgo: 60)
+        let events = [bench.store.event("e1", "O-1", "received", offset: 0, sequence: 1), refused]
+        #expect(try bench.apply(events).outcomes == [.applied, .rejected])
         bench.restart()
-        #expect(try bench.apply([refused]).outcomes == [nil])
-        #expect(try bench.order("O-1")?.state == .invoiced)
+        #expect(try bench.apply([mended]).outcomes == [nil])
+        #expect(try bench.order("O-1")?.state == .received)
         #expect(try bench.imbalance(events) == 0)
         // The same event id at another position is a retry: the key was never claimed.
-        let retry = bench.store.event("w1", "O-1", "closed", offset: 4, channel: "wms")
+        let retry = bench.store.event("w1", "O-1", "validated", offset: 2, channel: "wms", secondsAgo: 60)
         #expect(try bench.apply([retry]).outcomes == [.applied])
-        #expect(try bench.order("O-1")?.state == .closed)
+        #expect(try bench.order("O-1")?.state == .validated)
         bench.restart()
-        #expect(try bench.apply([refused, retry]).outcomes == [nil, nil])
+        #expect(try bench.apply([mended, retry]).outcomes == [nil, nil])
         #expect(try bench.imbalance(events + [retry]) == 0)
     }
 
@@ -129,10 +126,10 @@ import Testing
         var bench = try Bench()
         let batch = [
             bench.store.event("e1", "O-1", "received", offset: 0, sequence: 1),
-            bench.store.event("e2", "O-1", "closed", offset: 1, sequence: 2),
+            bench.store.refused("e2", "O-1", offset: 1, sequence: 2),
             bench.store.record("x", offset: 2),
             bench.store.event("e1", "O-1", "received", offset: 0, sequence: 1, epoch: 2),
-            bench.store.event("e2", "O-1", "closed", offset: 1, sequence: 2, epoch: 2),
+            bench.store.refused("e2", "O-1", offset: 1, sequence: 2, epoch: 2),
             bench.store.record("x", offset: 2, epoch: 2),
         ]
         #expect(try bench.apply(batch).outcomes == [.applied, .rejected, .deadLettered, nil, nil, nil])
@@ -219,5 +216,23 @@ import Testing
         #expect(try first.apply([unknown("2", 1)]).outcomes == [.parked])
         #expect(try first.imbalance([unknown("1", 0), unknown("2", 1)]) == 0)
         try blocker.execute("ROLLBACK")
+    }
+
+    @Test func namesAreLearnedOnceHoweverOftenTheyAreTold() throws {
+        var bench = try Bench()
+        func told(_ number: Int64, _ names: String...) -> Taken {
+            let references = names.map { "{\"kind\":\"tracking\",\"issuer\":\"dhl\",\"value\":\"\($0)\"}" }
+            return bench.store.event(
+                "e\(number)", "O-1", number == 1 ? "received" : "validated", offset: number, sequence: number,
+                secondsAgo: 100 - number, more: ",\"references\":[\(references.joined(separator: ","))]")
+        }
+        #expect(try bench.apply([told(1, "T1"), told(2, "T1", "T2")]).plan.references.count == 2)
+        #expect(try bench.apply([told(3, "T2")]).plan.references.isEmpty)
+        // What waits behind a gap teaches its names when it goes on.
+        #expect(try bench.apply([told(5, "T5")]).plan.references.isEmpty)
+        bench.restart()
+        #expect(try bench.apply([told(4, "T4")]).plan.references.count == 2)
+        let names = try bench.text("SELECT string_agg(value, ',' ORDER BY value) FROM order_references")
+        #expect(names == "T1,T2,T4,T5", "\(names)")
     }
 }

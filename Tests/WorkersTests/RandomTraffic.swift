@@ -20,7 +20,8 @@ struct RandomTraffic {
     private var random: SeededGenerator
     private let store: StoreFixture
     private var told: [Int: Int64] = [:]
-    private var sent: [(id: String, order: String, status: String?, more: String, sequence: Int64?, channel: String, ago: Int64)] = []
+    private var sent:
+        [(id: String, order: String, status: String?, more: String, sequence: Int64?, channel: String, ago: Int64)] = []
     private(set) var records: [Taken] = []
 
     init(seed: UInt64, store: StoreFixture) {

@@ -263,7 +263,8 @@ import Testing
             let ref = "O-\(number / 3)"
             let word = ["received", "validated", "allocated"][number % 3]
             records.append(
-                old(store, "e\(number)", ref, word, offset: Int64(number), sequence: Int64(number % 3 + 1),
+                old(
+                    store, "e\(number)", ref, word, offset: Int64(number), sequence: Int64(number % 3 + 1),
                     minutes: 50 - Int64(number % 3)))
         }
         for start in stride(from: 0, to: 600, by: 60) {

@@ -97,6 +97,16 @@ struct StoreFixture {
         return record(text, channel: channel, partition: partition, offset: offset, epoch: epoch)
     }
 
+    /// A canonical event that names a warehouse which is not configured.
+    func refused(
+        _ id: String, _ order: String, offset: Int64, sequence: Int64? = nil, channel: String = "market",
+        epoch: UInt32 = 1
+    ) -> Taken {
+        event(
+            id, order, "validated", offset: offset, sequence: sequence, channel: channel, secondsAgo: 60,
+            more: ",\"warehouse\":\"NOWHERE\"", epoch: epoch)
+    }
+
     /// RFC 3339 with milliseconds, in UTC.
     static func text(_ time: Timestamp) -> String {
         let days = Int((time.microseconds / day)) - (time.microseconds % day < 0 ? 1 : 0)

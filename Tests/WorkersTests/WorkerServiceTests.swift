@@ -96,7 +96,8 @@ import Testing
         #expect(plant.wait(for: records.count))
         plant.service.stop()
         var bench = try Bench(plant.store)
-        let dead = try bench.text("SELECT string_agg(source_offset::text, ',' ORDER BY source_offset) FROM dead_letters")
+        let dead = try bench.text(
+            "SELECT string_agg(source_offset::text, ',' ORDER BY source_offset) FROM dead_letters")
         #expect(dead == "3,17")
         #expect(try bench.count("dead_letters WHERE reason = 'invalid_value' AND detail LIKE '%22008%'") == 2)
         #expect(try bench.count("orders WHERE state = 6") == 6)
@@ -147,7 +148,7 @@ import Testing
         let more = [
             first[1],
             plant.store.event("e0-1", "O-0", "validated", offset: 100, sequence: 2, secondsAgo: 999),
-            plant.store.event("x", "O-0", "closed", offset: 101, channel: "wms"),
+            plant.store.refused("x", "O-0", offset: 101, channel: "wms"),
             plant.store.record("?", offset: 102),
         ]
         plant.queues.offer(more)

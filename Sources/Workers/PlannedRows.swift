@@ -1,0 +1,112 @@
+import OrderEvents
+import Orders
+import Partitioner
+
+// What a plan is made of.
+
+/// A taken idempotency key.
+struct KnownKey: Sendable {
+    var contentHash: UInt64
+    var partition: Int32
+    var offset: Int64
+    var outcome: Outcome
+}
+
+/// An event that waits: from the store, or from this batch.
+struct ParkedEvent: Sendable {
+    var event: OrderEvent
+    var code: ExceptionCode
+    var warehouse: String
+    var dueAt: Int64
+    /// Its journal row is one of this batch's.
+    var isNew: Bool
+    /// Sequence in which it came, among those that are as new.
+    var arrival: Int
+}
+
+/// An order that the batch touches.
+struct WorkingOrder: Sendable {
+    var entity: Int32
+    var ref: String
+    var hash: UInt64
+    /// The batch's first item of this order.
+    var firstItem = 0
+    var order = Order()
+    /// Whether `order` is what the store holds, or is believed to hold (a new order that nobody looked up).
+    var isLoaded = false
+    var isDirty = false
+    /// How many of the order's names the store has.
+    var knownNames = 0
+    var delivers = false
+    var parked: [ParkedEvent] = []
+}
+
+/// A row of the journal.
+struct JournalRow: Sendable {
+    var item: Int
+    var evaluation: Evaluation
+    var orderVersion: Int64
+    var warehouse: String
+}
+
+/// A row of `rejected`.
+struct RejectedRow: Sendable {
+    var item: Int
+    var code: ExceptionCode
+    var detail: String
+}
+
+/// A row of `parked`, new or going on.
+struct ParkedRow: Sendable {
+    var order: Int
+    var parked: ParkedEvent
+    var releasedOutcome: Outcome?
+}
+
+/// One exception of one order.
+struct ExceptionKey: Hashable, Sendable {
+    var entity: Int32
+    var ref: String
+    var code: ExceptionCode
+}
+
+/// What is told about an exception that one batch raises.
+struct RaisedException: Sendable {
+    var detail: String
+    /// How often the batch met it.
+    var count: Int64 = 0
+
+    mutating func met(_ detail: String) {
+        self.detail = detail
+        count += 1
+    }
+}
+
+/// A transition that took effect, for metrics.
+struct TransitionKey: Hashable, Sendable {
+    var entity: Int32
+    var from: CanonicalState?
+    var to: CanonicalState?
+    var disposition: Disposition
+}
+
+/// An item of the batch with what the plan needs to find its order and its key.
+struct BatchEntry: Sendable {
+    /// Index of the item.
+    var item: Int
+    /// Index of its order among the batch's, -1: none.
+    var order: Int
+    /// Hash of its idempotency key.
+    var keyHash: UInt64
+}
+
+/// A position by the process's number of its partition.
+struct SourcePlace: Hashable, Sendable {
+    var partition: Int32
+    var offset: Int64
+
+    init(_ source: SourcePosition) {
+        partition = source.partition
+        offset = source.offset
+    }
+}
