@@ -25,7 +25,7 @@ extension PipelineTests {
             Array(
                 """
                 {"event_id":"g-\(order)","legal_entity":"\(entity)","warehouse":"BER1","order_ref":"G-\(order)",\
-                "status":"\(status)","occurred_at":"2026-01-01T00:00:00Z","currency":"EUR",\
+                "status":"\(status)","occurred_at":"2026-01-01T00:00:00Z","currency":"EUR","customer":{"ref":"CUST-0001","name":"A. Buyer"},\
                 "lines":[{"line":"1","sku":"SKU-0001","quantity":"1","unit_price":"4.95"}]\(more)}
                 """.utf8)
         }
