@@ -51,8 +51,8 @@ extension PipelineTests {
             bad(event(902, status: "teleported"), code: "unknown_status")
             let filling = String(repeating: "x", count: 1_500_000)
             bad(event(903, ",\"filling\":\"\(filling)\""), "too_large")
-            bad(Array(String(repeating: "[", count: 5000).utf8), "not_json")
-            bad(event(904, ",\"order_ref\":\"twice\""), "invalid_value")
+            bad(Array(String(repeating: "[", count: 5000).utf8), "wrong_type")
+            bad(event(904, ",\"order_ref\":\"twice\""), "not_json")
             return cases
         }()
 
