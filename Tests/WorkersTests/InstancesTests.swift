@@ -81,7 +81,7 @@ import Testing
         let batch = [
             bench.store.event("e1", "O-1", "received", offset: 0, sequence: 1),
             bench.store.event("e1", "O-1", "received", offset: 1, sequence: 1),
-            bench.store.event("e2", "O-1", "closed", offset: 2, sequence: 2),
+            bench.store.event("e2", "O-1", "teleported", offset: 2, sequence: 2),
             bench.store.record("?", offset: 3),
         ]
         let outcomes: [Outcome?] = [.applied, .duplicate, .rejected, .deadLettered]

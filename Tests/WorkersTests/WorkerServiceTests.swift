@@ -147,7 +147,7 @@ import Testing
         let more = [
             first[1],
             plant.store.event("e0-1", "O-0", "validated", offset: 100, sequence: 2, secondsAgo: 999),
-            plant.store.event("x", "O-0", "closed", offset: 101, channel: "wms"),
+            plant.store.event("x", "O-0", "teleported", offset: 101, channel: "wms"),
             plant.store.record("?", offset: 102),
         ]
         plant.queues.offer(more)
