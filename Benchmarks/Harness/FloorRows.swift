@@ -15,6 +15,8 @@ struct FloorBatch: Sendable {
     var oldOrders: Parameters?
     var references: [UInt8] = []
     var backlog: [UInt8] = []
+    /// References and backlog marks as parameters, instead of the two above.
+    var marks: (references: Parameters, backlog: Parameters)?
 }
 
 /// The rows of one transaction as parameters of prepared statements.
@@ -268,6 +270,15 @@ extension FloorRows {
         }
         encodeUpserts(draft, &batch)
         return batch
+    }
+
+    /// Replaces the copies of new references and marks by upserts of all.
+    mutating func markAll(_ draft: Draft, _ batch: inout FloorBatch) {
+        var inserts = InsertBatch()
+        encodeUpserts(draft, &inserts)
+        batch.references = []
+        batch.backlog = []
+        batch.marks = (inserts.references, inserts.backlog)
     }
 
     private mutating func encodeUpserts(_ draft: Draft, _ batch: inout InsertBatch) {

@@ -15,6 +15,9 @@ struct FloorRun {
         case copyUpsertAll
         /// As `copy`, but orders that have a row by UPDATE ... FROM unnest.
         case copyUpdate
+        /// As `copyUpsertAll`, and references and backlog marks of every order of the batch by INSERT ... ON CONFLICT, whether
+        /// they are there or not: what a pipeline does that remembers nothing of them.
+        case copyMarkAll
         /// Prepared INSERT ... SELECT unnest ... ON CONFLICT for everything.
         case insert
     }
@@ -35,18 +38,25 @@ struct FloorRun {
     let stage: Stage
     let load: ReferenceLoad
     let batchRecords: Int
+    var clients = FloorRun.clients
+    /// Changes to the schema, to see what they would bring.
+    var changes: [String] = []
 
     /// One run: rows a second between the first and the last commit.
     func run(_ way: Way) throws -> Double {
-        var rows = FloorRows(load, batchRecords: batchRecords, clients: Self.clients)
+        var rows = FloorRows(load, batchRecords: batchRecords, clients: clients)
         switch way {
         case .insert:
             let batches = try rows.make { rows, draft in rows.encodeInserts(draft) }
             return try measure(batches) { batch, connection throws(PostgresError) in
                 try Self.send(batch, &connection)
             }
-        case .copy, .copyUpsertAll, .copyUpdate:
-            let batches = try rows.make { rows, draft in rows.encodeCopies(draft, upsertsAll: way == .copyUpsertAll) }
+        case .copy, .copyUpsertAll, .copyUpdate, .copyMarkAll:
+            let batches = try rows.make { rows, draft in
+                var batch = rows.encodeCopies(draft, upsertsAll: way == .copyUpsertAll || way == .copyMarkAll)
+                if way == .copyMarkAll { rows.markAll(draft, &batch) }
+                return batch
+            }
             let statement = way == .copyUpdate ? Self.updateOrders : ApplyStatements.writeOrders
             return try measure(batches) { batch, connection throws(PostgresError) in
                 try Self.send(batch, statement, &connection)
@@ -64,6 +74,10 @@ struct FloorRun {
         if !batch.newOrders.isEmpty { try connection.copyIn(FloorRows.copyOrders, batch.newOrders) }
         if let old = batch.oldOrders { try connection.query(update, old) }
         if !batch.backlog.isEmpty { try connection.copyIn(FloorRows.copyBacklog, batch.backlog) }
+        if let marks = batch.marks {
+            try connection.query(ApplyStatements.learnReferences, marks.references)
+            try connection.query(ApplyStatements.markBacklog, marks.backlog)
+        }
         try connection.execute("COMMIT")
     }
 
@@ -84,6 +98,7 @@ struct FloorRun {
         defer { try? stage.drop(database) }
         var connection = try database.connect()
         _ = try Migrations.apply(to: &connection)
+        for change in changes { try connection.execute(change) }
         try connection.execute("CHECKPOINT")
         let failures = Mutex<[String]>([])
         DispatchQueue.concurrentPerform(iterations: batches.count) { client in

@@ -105,36 +105,3 @@ struct MicroPart {
             note: "an event: decode, route, apply, write the document")
     }
 }
-
-/// `SluiceBench hot-path`: the same steps over and over, for profilers.
-enum HotPathRun {
-    static func run(records: Int) throws {
-        var load = ReferenceLoad(orders: max(20, records / 5))
-        load.settings.window = min(5000, load.orders)
-        var rows = FloorRows(load, batchRecords: 1000, clients: 1)
-        let batches = try rows.make { rows, draft in rows.encodeCopies(draft) }
-        SluiceBench.say("\(load.records) records in \(batches[0].count) batches")
-    }
-}
-
-/// `SluiceBench floor`: every way of writing, side by side, without Kafka.
-enum FloorComparison {
-    static func run(_ options: Options) throws {
-        var options = options
-        options.kafkaHome = nil
-        let stage = try Stage(options)
-        defer { stage.tearDown() }
-        let load = ReferenceLoad(orders: options.orders)
-        var figures = Figures(part: "floor")
-        var rates: [FloorRun.Way: [Double]] = [:]
-        for _ in 1...options.runs {
-            for way in FloorRun.Way.allCases {
-                let rate = try FloorRun(stage: stage, load: load, batchRecords: 1000).run(way)
-                SluiceBench.say("\(way.rawValue): \(Figures.number(rate.rounded())) events/s")
-                rates[way, default: []].append(rate)
-            }
-        }
-        for way in FloorRun.Way.allCases { figures.add(way.rawValue, rates[way] ?? [], unit: "1/s") }
-        print(figures.table)
-    }
-}

@@ -111,6 +111,8 @@ public final class IngestService: Sendable {
                 loop.run()
                 shared.status.withLock { $0.isPolling = false }
                 isDrained = loop.finish()
+                // Everything that counts is done; the end of the client waits for brokers that are away.
+                if shared.isStopping { end(isDrained) }
             } catch {
                 if !life.withLock({ $0.isStarted }) {
                     life.change { $0.failure = error.description }
@@ -122,6 +124,10 @@ public final class IngestService: Sendable {
             _ = life.wait(within: .seconds(5)) { _ in shared.isStopping }
         }
         if made == Self.maximumConsumers { shared.log.error("ingest.given_up", [("consumers", .integer(made))]) }
+        end(isDrained)
+    }
+
+    private func end(_ isDrained: Bool) {
         life.change { state in
             state.isDrained = isDrained
             state.hasEnded = true

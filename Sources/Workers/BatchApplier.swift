@@ -65,6 +65,7 @@ struct BatchApplier: Sendable {
         let entries = gather(items, into: &working)
         var known: [Int: KnownKey] = [:]
         var stored: [Int: Outcome] = [:]
+        var old: [BatchEntry] = []
         do throws(PostgresError) {
             try numbers.learn(items, name: sourceName, &connection)
             stored = try redeliveries.find(
@@ -72,7 +73,7 @@ struct BatchApplier: Sendable {
             let events = entries.filter { $0.keyHash != 0 }
             let asked = manner == .quick ? keys.suspects(events).map { events[$0] } : events
             try BatchReading.findKeys(asked, items, settings, into: &known, &connection)
-            let old = events.filter { known[$0.item] == nil && isOld(items[$0.item], now) }
+            old = events.filter { known[$0.item] == nil && isOld(items[$0.item], now) }
             try BatchReading.findArchivedKeys(old, items, settings, into: &known, &connection)
         } catch { throw .postgres(error) }
         if manner == .quick { orders.recall(&working) }
@@ -89,7 +90,10 @@ struct BatchApplier: Sendable {
         plan.finish()
         let written: WriteResult
         do throws(ApplyError) {
-            written = try writer.write(plan, items, numbers.numbers, settings, now: now, &connection)
+            // What moves to the archive between the look above and the claim is in neither table when it is asked for.
+            old.removeAll { known[$0.item] != nil }
+            written = try writer.write(
+                plan, items, numbers.numbers, settings, now: now, lookAgain: old, &connection)
         } catch {
             orders.forget(plan.orders)
             throw error

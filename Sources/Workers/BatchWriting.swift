@@ -36,11 +36,11 @@ struct BatchWriter: Sendable {
     ///   rolled back, unless the outcome is unknown or the connection is gone.
     mutating func write(
         _ plan: BatchPlan, _ items: [Taken], _ numbers: [Int32: Int32], _ settings: ApplySettings, now: Timestamp,
-        _ connection: inout Connection
+        lookAgain: [BatchEntry] = [], _ connection: inout Connection
     ) throws(ApplyError) -> WriteResult {
         do {
             _ = try connection.execute("BEGIN")
-            let result = try writeRows(plan, items, numbers, settings, now, &connection)
+            let result = try writeRows(plan, items, numbers, settings, now, lookAgain, &connection)
             _ = try connection.execute("COMMIT")
             return result
         } catch let error as PostgresError {
@@ -55,12 +55,18 @@ struct BatchWriter: Sendable {
 
     private mutating func writeRows(
         _ plan: BatchPlan, _ items: [Taken], _ numbers: [Int32: Int32], _ settings: ApplySettings, _ now: Timestamp,
-        _ connection: inout Connection
+        _ lookAgain: [BatchEntry], _ connection: inout Connection
     ) throws -> WriteResult {
         var result = WriteResult()
         if !plan.journal.isEmpty {
             fillJournal(plan, items, numbers, settings, now)
             _ = try connection.copyIn(ApplyStatements.copyJournal, &journal)
+        }
+        if !lookAgain.isEmpty {
+            // Behind the claim, so that a row cannot leave the journal unseen any more: if it did, it is there now.
+            var moved: [Int: KnownKey] = [:]
+            try BatchReading.findArchivedKeys(lookAgain, items, settings, into: &moved, &connection)
+            if !moved.isEmpty { throw ApplyError.conflict }
         }
         try writeDuplicates(plan, items, numbers, settings, now, &result, &connection)
         try writeRejected(plan, items, numbers, settings, now, &result, &connection)

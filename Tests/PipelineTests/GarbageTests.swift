@@ -25,7 +25,7 @@ extension PipelineTests {
             Array(
                 """
                 {"event_id":"g-\(order)","legal_entity":"\(entity)","warehouse":"BER1","order_ref":"G-\(order)",\
-                "status":"\(status)","occurred_at":"2026-01-01T00:00:00Z","currency":"EUR",\
+                "status":"\(status)","occurred_at":"2026-01-01T00:00:00Z","currency":"EUR","customer":{"ref":"CUST-0001","name":"A. Buyer"},\
                 "lines":[{"line":"1","sku":"SKU-0001","quantity":"1","unit_price":"4.95"}]\(more)}
                 """.utf8)
         }
@@ -51,8 +51,8 @@ extension PipelineTests {
             bad(event(902, status: "teleported"), code: "unknown_status")
             let filling = String(repeating: "x", count: 1_500_000)
             bad(event(903, ",\"filling\":\"\(filling)\""), "too_large")
-            bad(Array(String(repeating: "[", count: 5000).utf8), "not_json")
-            bad(event(904, ",\"order_ref\":\"twice\""), "invalid_value")
+            bad(Array(String(repeating: "[", count: 5000).utf8), "wrong_type")
+            bad(event(904, ",\"order_ref\":\"twice\""), "not_json")
             return cases
         }()
 
