@@ -96,9 +96,8 @@ struct OdooAudit {
         FROM orders o WHERE o.state > 0 ORDER BY 1, 2
         """)
 
-    /// - Parameters:
-    ///   - ordersJSON: the stand-in's sales orders.
-    ///   - expectations: what the generator believes of the orders' ends.
+    /// Compares `ordersJSON`, the stand-in's sales orders, with the store, and the store with `expectations`, which the
+    /// traffic has of the orders' ends.
     static func run(
         ordersJSON: String, expectations: [ExpectedOrder], _ connection: inout Connection
     ) throws(CommandFailure) -> OdooAudit {
