@@ -18,12 +18,9 @@ final class Program {
     private let name: String
     private let input = Pipe()
 
-    /// Starts it.
+    /// Starts it with `environment` added to the tests' own, and `text` as its standard input.
     ///
-    /// - Parameters:
-    ///   - arguments: of the program.
-    ///   - environment: added to the tests' own.
-    ///   - usesKafka: whether it may see KAFKA_HOME, which makes its broker a real one.
+    /// KAFKA_HOME, which makes its broker a real one, is hidden from it unless it `usesKafka`.
     init(
         _ arguments: [String], environment: [String: String] = [:], usesKafka: Bool = false,
         executable: String = Program.sluice, input text: String? = nil

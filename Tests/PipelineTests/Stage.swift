@@ -18,13 +18,7 @@ final class Stage {
     /// Kept so that they live as long as the stage.
     private var parts: [Program] = []
 
-    /// Starts the parts.
-    ///
-    /// - Parameters:
-    ///   - brokers: of a broker that is there already; nil starts one.
-    ///   - databaseURL: of a database that the test made; nil takes a fresh one.
-    ///   - isRealKafka: whether the broker is a real Kafka.
-    ///   - shutdownTimeout: of the pipeline.
+    /// Starts the parts: a broker unless `given` names one, and a fresh database unless `databaseURL` does.
     init(
         brokers given: String? = nil, databaseURL: String? = nil, isRealKafka: Bool = false,
         parkTimeout: String = "2s", shutdownTimeout: String = "10s", odooLatency: String = "none"

@@ -8,8 +8,8 @@ enum BooksCommand {
     static let specification = Arguments.Specification(
         synopsis: "sluice books --config PATH [--json]",
         help: """
-            Compares, below each partition's committable watermark, the records that were counted at the poll with the rows
-            stored for each outcome, per partition and per legal entity. Exits 1 when they do not balance.
+            Compares, below each partition's committable watermark, the records that were counted at the poll with the
+            rows stored for each outcome, per partition and per legal entity. Exits 1 when they do not balance.
             """,
         options: ["config"], flags: ["json"])
 

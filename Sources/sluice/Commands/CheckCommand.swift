@@ -5,8 +5,8 @@ enum CheckCommand {
     static let specification = Arguments.Specification(
         synopsis: "sluice check PATH [--json]",
         help: """
-            Validates the configuration at PATH, a folder or its sluice.json5, without connecting to anything. Prints every
-            problem as file:line: key: reason and exits 78, or prints what it found and exits 0.
+            Validates the configuration at PATH, a folder or its sluice.json5, without connecting to anything. Prints
+            every problem as file:line: key: reason and exits 78, or prints what it found and exits 0.
             """,
         flags: ["json", "online"], words: 1...1)
 

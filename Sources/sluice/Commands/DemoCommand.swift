@@ -12,9 +12,9 @@ enum DemoCommand {
     static let specification = Arguments.Specification(
         synopsis: "sluice demo [--orders N] [--rate N] [--seed N] [--port N] [--drop-row] [--stay] [--json]",
         help: """
-            Starts a broker (librdkafka's mock cluster, or a real Kafka when KAFKA_HOME is set), a private PostgreSQL, an Odoo
-            stand-in and the pipeline, sends seeded traffic of several legal entities through, shows live numbers, and then
-            holds the books and Odoo's orders against the store. Exits 0 only if everything balances.
+            Starts a broker (librdkafka's mock cluster, or a real Kafka when KAFKA_HOME is set), a private PostgreSQL,
+            an Odoo stand-in and the pipeline, sends seeded traffic of several legal entities through, shows live
+            numbers, and then holds the books and Odoo's orders against the store. Exits 0 only if everything balances.
 
               --orders N   orders to generate (default 400)
               --rate N     records a second at most (default 400)

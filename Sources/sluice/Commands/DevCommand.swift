@@ -48,8 +48,8 @@ enum DevBroker {
     static let specification = Arguments.Specification(
         synopsis: "sluice dev broker [--topic NAME:PARTITIONS …]",
         help: """
-            Runs a broker on 127.0.0.1 with the given topics (default: the demo's, 4 partitions each). What is in it goes
-            with it. Prints {"bootstrap_servers": "HOST:PORT", "kind": "mock" | "kafka"}.
+            Runs a broker on 127.0.0.1 with the given topics (default: the demo's, 4 partitions each). What is in it
+            goes with it. Prints {"bootstrap_servers": "HOST:PORT", "kind": "mock" | "kafka"}.
             """,
         options: ["topic"])
     /// Partitions of a topic at most: the mock keeps about 5 MB of each.
@@ -130,13 +130,13 @@ enum DevOdoo {
         synopsis:
             "sluice dev odoo --folder DIR (--key KEY | --key-variable NAME) [--port N] [--latency L] [--workers N]",
         help: """
-            Runs an Odoo 19 stand-in on 127.0.0.1 that knows the demo's companies, warehouses and articles. It keeps what
-            it was told in DIR: started again there, it knows it. Prints {"url": "http://…", "database": "…"}.
+            Runs an Odoo 19 stand-in on 127.0.0.1 that knows the demo's companies, warehouses and articles. It keeps
+            what it was told in DIR: started again there, it knows it. Prints {"url": "http://…", "database": "…"}.
 
               --folder DIR         journal of the stand-in; made when it is not there
               --key KEY            API key that it takes; --key-variable NAME: the environment variable that holds it
               --port N             of 127.0.0.1 (default: any free one)
-              --latency L          none (default), milliseconds such as 25, or recorded/N: measured of Odoo 19, divided by N
+              --latency L          none (default), milliseconds such as 25, or recorded/N: as measured, divided by N
               --workers N          calls worked on at once (default 4)
               --database NAME      name of its database (default demo)
             """,

@@ -8,10 +8,12 @@ import OrderEvents
 enum DevEvents {
     static let specification = Arguments.Specification(
         synopsis:
-            "sluice dev events (--config PATH | --brokers HOST:PORT,…) [--orders N] [--seed N] [--rate N] [--reference]",
+            "sluice dev events (--config PATH | --brokers HOST:PORT,…) [--orders N] [--seed N] [--rate N] "
+            + "[--reference]",
         help: """
-            Sends seeded traffic to the topics of the demo (--reference: the reference load to reference.orders) and ends
-            when all of it is acknowledged. Prints {"sent": N, "failed": N, "orders": N, …}; exits 1 when not all was sent.
+            Sends seeded traffic to the topics of the demo (--reference: the reference load to reference.orders) and
+            ends when all of it is acknowledged. Prints {"sent": N, "failed": N, "orders": N, …}; exits 1 when not all
+            was sent.
 
               --config PATH    takes brokers and group from this configuration, and keeps at most 4000 records ahead of
                                what the group has committed: an embedded broker forgets what nobody has read
@@ -22,8 +24,8 @@ enum DevEvents {
               --reference      canonical events of one kind, made for speed
 
             dev events --write-config DIR --brokers LIST --odoo-url URL writes the demo's configuration instead, with
-              --store-variable NAME, --odoo-key-variable NAME   environment variables with the store's URL and Odoo's key
-                               (default SLUICE_DEMO_DATABASE_URL, SLUICE_DEMO_ODOO_KEY)
+              --store-variable NAME, --odoo-key-variable NAME   environment variables with the store's URL and Odoo's
+                               key (default SLUICE_DEMO_DATABASE_URL, SLUICE_DEMO_ODOO_KEY)
               --park-timeout D, --http-port N, --group NAME     (default 15m, any free port, sluice-demo)
             """,
         options: [

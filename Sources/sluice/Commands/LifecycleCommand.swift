@@ -7,8 +7,8 @@ enum LifecycleCommand {
     static let specification = Arguments.Specification(
         synopsis: "sluice lifecycle [ENTITY --config PATH] [--dot] [--json]",
         help: """
-            Prints what becomes of every word told of an order at every state: allow, flag, park, reject, behind. With --dot
-            as Graphviz. Overrides and owners of a legal entity are not built yet: every entity has this table.
+            Prints what becomes of every word told of an order at every state: allow, flag, park, reject, behind. With
+            --dot as Graphviz. Overrides and owners of a legal entity are not built yet: every entity has this table.
             """,
         options: ["config"], flags: ["dot", "json"], words: 0...1)
 

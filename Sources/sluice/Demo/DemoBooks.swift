@@ -92,13 +92,13 @@ struct OdooAudit {
                 AND x.code = ANY ($1) AND EXISTS (
                     SELECT FROM backlog b WHERE b.legal_entity = o.legal_entity AND b.order_ref = o.order_ref)),
                (o.document::jsonb ->> 'path') IN ('allocated', 'partially_fulfilled', 'shipped', 'invoiced', 'closed'),
-               (o.document::jsonb -> 'reached') ?| ARRAY['partially_fulfilled', 'shipped', 'invoiced', 'closed', 'on_hold']
+               (o.document::jsonb -> 'reached') ?|
+                   ARRAY['partially_fulfilled', 'shipped', 'invoiced', 'closed', 'on_hold']
         FROM orders o WHERE o.state > 0 ORDER BY 1, 2
         """)
 
-    /// - Parameters:
-    ///   - ordersJSON: the stand-in's sales orders.
-    ///   - expectations: what the generator believes of the orders' ends.
+    /// Compares `ordersJSON`, the stand-in's sales orders, with the store, and the store with `expectations`, which the
+    /// traffic has of the orders' ends.
     static func run(
         ordersJSON: String, expectations: [ExpectedOrder], _ connection: inout Connection
     ) throws(CommandFailure) -> OdooAudit {
