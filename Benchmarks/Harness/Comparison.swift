@@ -41,6 +41,15 @@ enum FloorComparison {
                     END $$
                     """
                 ]),
+            Variation(
+                name: "copy, keys with their selective column second",
+                changes: [
+                    "ALTER TABLE journal DROP CONSTRAINT journal_pkey, ADD PRIMARY KEY (legal_entity, event_id, channel)",
+                    """
+                    ALTER TABLE order_references DROP CONSTRAINT order_references_pkey,
+                        ADD PRIMARY KEY (legal_entity, value, kind, issuer, order_ref)
+                    """,
+                ]),
             Variation(name: "copy, one index of the backlog", changes: ["DROP INDEX backlog_due"]),
             Variation(name: "copy, one index of the references", changes: ["DROP INDEX order_references_by_order"]),
             Variation(
@@ -54,6 +63,10 @@ enum FloorComparison {
     static func run(_ options: Options) throws {
         var options = options
         options.kafkaHome = nil
+        let variations = variations.filter { variation in
+            variation.name == FloorRun.Way.copy.rawValue
+                || options.ways.map { variation.name.contains($0) } ?? true
+        }
         let stage = try Stage(options)
         defer { stage.tearDown() }
         let load = ReferenceLoad(orders: options.orders)
