@@ -72,17 +72,26 @@ enum FloorComparison {
         let load = ReferenceLoad(orders: options.orders)
         var figures = Figures(part: "floor")
         var rates: [String: [Double]] = [:]
+        var costs: [String: [Double]] = [:]
         for round in 1...options.runs {
             for variation in variations {
                 var run = FloorRun(stage: stage, load: load, batchRecords: variation.batchRecords)
                 run.clients = variation.clients
                 run.changes = variation.changes
-                let rate = try run.run(variation.way)
-                SluiceBench.say("\(round): \(variation.name): \(Figures.number(rate.rounded())) events/s")
-                rates[variation.name, default: []].append(rate)
+                let result = try run.run(variation.way)
+                SluiceBench.say(
+                    """
+                    \(round): \(variation.name): \(Figures.number(result.rowsPerSecond.rounded())) events/s, \
+                    \(Figures.number(result.serverMicroseconds)) us of the server
+                    """)
+                rates[variation.name, default: []].append(result.rowsPerSecond)
+                costs[variation.name, default: []].append(result.serverMicroseconds)
             }
         }
         for variation in variations { figures.add(variation.name, rates[variation.name] ?? [], unit: "1/s") }
+        for variation in variations {
+            figures.add("\(variation.name): server", costs[variation.name] ?? [], unit: "us")
+        }
         for variation in variations.dropFirst() {
             let ratios = zip(rates[variation.name] ?? [], rates[variations[0].name] ?? []).map { $0 / $1 }
             figures.add("\(variation.name) ÷ copy", ratios)
