@@ -41,6 +41,15 @@ enum FloorComparison {
                     END $$
                     """
                 ]),
+            Variation(
+                name: "copy, keys with their selective column second",
+                changes: [
+                    "ALTER TABLE journal DROP CONSTRAINT journal_pkey, ADD PRIMARY KEY (legal_entity, event_id, channel)",
+                    """
+                    ALTER TABLE order_references DROP CONSTRAINT order_references_pkey,
+                        ADD PRIMARY KEY (legal_entity, value, kind, issuer, order_ref)
+                    """,
+                ]),
             Variation(name: "copy, one index of the backlog", changes: ["DROP INDEX backlog_due"]),
             Variation(name: "copy, one index of the references", changes: ["DROP INDEX order_references_by_order"]),
             Variation(
@@ -54,22 +63,35 @@ enum FloorComparison {
     static func run(_ options: Options) throws {
         var options = options
         options.kafkaHome = nil
+        let variations = variations.filter { variation in
+            variation.name == FloorRun.Way.copy.rawValue
+                || options.ways.map { variation.name.contains($0) } ?? true
+        }
         let stage = try Stage(options)
         defer { stage.tearDown() }
         let load = ReferenceLoad(orders: options.orders)
         var figures = Figures(part: "floor")
         var rates: [String: [Double]] = [:]
+        var costs: [String: [Double]] = [:]
         for round in 1...options.runs {
             for variation in variations {
                 var run = FloorRun(stage: stage, load: load, batchRecords: variation.batchRecords)
                 run.clients = variation.clients
                 run.changes = variation.changes
-                let rate = try run.run(variation.way)
-                SluiceBench.say("\(round): \(variation.name): \(Figures.number(rate.rounded())) events/s")
-                rates[variation.name, default: []].append(rate)
+                let result = try run.run(variation.way)
+                SluiceBench.say(
+                    """
+                    \(round): \(variation.name): \(Figures.number(result.rowsPerSecond.rounded())) events/s, \
+                    \(Figures.number(result.serverMicroseconds)) us of the server
+                    """)
+                rates[variation.name, default: []].append(result.rowsPerSecond)
+                costs[variation.name, default: []].append(result.serverMicroseconds)
             }
         }
         for variation in variations { figures.add(variation.name, rates[variation.name] ?? [], unit: "1/s") }
+        for variation in variations {
+            figures.add("\(variation.name): server", costs[variation.name] ?? [], unit: "us")
+        }
         for variation in variations.dropFirst() {
             let ratios = zip(rates[variation.name] ?? [], rates[variations[0].name] ?? []).map { $0 / $1 }
             figures.add("\(variation.name) ÷ copy", ratios)

@@ -93,7 +93,8 @@ struct FloorRows {
         draft = Draft()
         ready.now = now
         // In key order, as Sluice's: neighbours in the index are written together.
-        ready.steps.sort { Self.key($0.event) < Self.key($1.event) }
+        let keys = ready.steps.map { $0.event.text($0.event.legalEntity) + $0.event.text($0.event.eventID) }
+        ready.steps = keys.indices.sorted { keys[$0] < keys[$1] }.map { ready.steps[$0] }
         let touched = Set(ready.steps.lazy.filter { !$0.isDuplicate }.map(\.order))
         let sorted = touched.sorted { (names[$0].entity, names[$0].ref) < (names[$1].entity, names[$1].ref) }
         for index in sorted {
@@ -101,10 +102,6 @@ struct FloorRows {
             ready.orders.append((index, names[index].writes == 1))
         }
         return encode(&self, ready)
-    }
-
-    private static func key(_ event: OrderEvent) -> String {
-        event.text(event.legalEntity) + event.text(event.eventID)
     }
 }
 

@@ -42,8 +42,16 @@ struct FloorRun {
     /// Changes to the schema, to see what they would bring.
     var changes: [String] = []
 
-    /// One run: rows a second between the first and the last commit.
-    func run(_ way: Way) throws -> Double {
+    /// What a run took.
+    struct Result {
+        /// Rows a second between the first and the last commit.
+        var rowsPerSecond: Double
+        /// CPU time of the server's processes for these connections, a record.
+        var serverMicroseconds: Double
+    }
+
+    /// One run, verified.
+    func run(_ way: Way) throws -> Result {
         var rows = FloorRows(load, batchRecords: batchRecords, clients: clients)
         switch way {
         case .insert:
@@ -93,7 +101,7 @@ struct FloorRun {
 
     private func measure<Batch: Sendable>(
         _ batches: [[Batch]], _ send: @escaping @Sendable (Batch, inout Connection) throws(PostgresError) -> Void
-    ) throws -> Double {
+    ) throws -> Result {
         let database = try stage.makeDatabase()
         defer { try? stage.drop(database) }
         var connection = try database.connect()
@@ -101,10 +109,13 @@ struct FloorRun {
         for change in changes { try connection.execute(change) }
         try connection.execute("CHECKPOINT")
         let failures = Mutex<[String]>([])
+        let serverSeconds = Mutex(0.0)
         DispatchQueue.concurrentPerform(iterations: batches.count) { client in
             do {
                 var connection = try database.connect()
                 for batch in batches[client] { try send(batch, &connection) }
+                let seconds = MeasuredProcess.cpuSeconds(of: connection.backendPID)
+                serverSeconds.withLock { $0 += seconds }
             } catch {
                 failures.withLock { $0.append("\(error)") }
             }
@@ -116,6 +127,8 @@ struct FloorRun {
         let expected = StoreProbe.Expectation(records: load.records, events: load.events, orders: load.orders)
         let findings = try StoreProbe.findings(expected, &connection)
         guard findings.isEmpty else { throw WrongWork(findings: findings.map { "floor: \($0)" }) }
-        return try StoreProbe.commits(of: ["journal", "duplicates"], &connection).rowsPerSecond
+        return Result(
+            rowsPerSecond: try StoreProbe.commits(of: ["journal", "duplicates"], &connection).rowsPerSecond,
+            serverMicroseconds: serverSeconds.withLock { $0 } * 1_000_000 / Double(load.records))
     }
 }

@@ -81,7 +81,10 @@ final class MeasuredProcess: Sendable {
     }
 
     /// CPU seconds that it has used, in user and in kernel mode; the kernel counts in hundredths.
-    var cpuSeconds: Double {
+    var cpuSeconds: Double { Self.cpuSeconds(of: pid) }
+
+    /// The same of any process.
+    static func cpuSeconds(of pid: pid_t) -> Double {
         guard let text = try? String(contentsOfFile: "/proc/\(pid)/stat", encoding: .utf8),
             let end = text.lastIndex(of: ")")
         else { return 0 }

@@ -30,11 +30,13 @@ struct Options {
     var hotPathRecords: Int?
     /// `floor`: compares the ways of writing only, without Kafka.
     var isFloorOnly = false
+    /// `floor`: only the ways whose name holds this, and the one that they are compared with.
+    var ways: String?
 
     static let usage = """
         usage: SluiceBench [--part NAME] [--json] [--smoke] [--out FOLDER] [--sluice PATH] [--python PATH]
                            [--runs N] [--orders N] [--workers N] [--without-peers]
-               SluiceBench floor [--runs N] [--orders N]      the ways of writing, without Kafka
+               SluiceBench floor [--runs N] [--orders N] [--ways TEXT]   the ways of writing, without Kafka
                SluiceBench hot-path [RECORDS]                  decode, route, apply and encode, for profilers
         parts: \(parts.joined(separator: ", "))
         KAFKA_HOME: a real Kafka; without it the mock cluster is used, and the figures say so.
@@ -76,6 +78,7 @@ struct Options {
             }
             parts = names
         case "--out": output = value
+        case "--ways": ways = value
         case "--sluice": sluice = value
         case "--python": python = value
         case "--runs": runs = try Self.positive(word, value)

@@ -19,7 +19,9 @@ struct SpeedPart {
             rates["batch", default: []].append(Double(batch))
             let floor = FloorRun(stage: stage, load: load, batchRecords: batch)
             for (key, way) in [("floor", FloorRun.Way.copy), ("insert", .insert)] {
-                let rate = try floor.run(way)
+                let result = try floor.run(way)
+                let rate = result.rowsPerSecond
+                rates["\(key) cpu", default: []].append(result.serverMicroseconds)
                 SluiceBench.say("\(key): \(Figures.number(rate.rounded())) events/s")
                 rates[key, default: []].append(rate)
             }
@@ -74,6 +76,9 @@ struct SpeedPart {
         }
         figures.add(
             "cpu_microseconds_per_event", rates["cpu"] ?? [], unit: "us", note: "the whole process; bar 12, aim 4")
+        figures.add(
+            "floor_server_microseconds_per_event", rates["floor cpu"] ?? [], unit: "us", note: "CPU of PostgreSQL")
+        figures.add("insert_server_microseconds_per_event", rates["insert cpu"] ?? [], unit: "us")
         figures.add("batch_events", rates["batch"] ?? [], note: "events of a transaction, ours and the floor's")
     }
 }
