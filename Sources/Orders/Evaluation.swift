@@ -112,9 +112,9 @@ extension Order {
 
     /// Evaluates a parked event again.
     ///
-    /// Returns nil when it still has to wait: then nothing changed but, when the gap before it has closed, that its number
-    /// counts as told, so that what its channel told after it may go on. That needs no write of its own: it is found
-    /// again the next time.
+    /// Returns nil when it still has to wait: then nothing changed but, when the gap before it has closed, that its
+    /// number counts as told, so that what its channel told after it may go on. That needs no write of its own: it is
+    /// found again the next time.
     public mutating func applyParked(
         _ event: OrderEvent, channel: ChannelRules, warehouse: String = "", lifecycle: Lifecycle = .standard,
         waited: Bool
@@ -162,8 +162,8 @@ extension Order {
 
     /// Leaves the state.
     ///
-    /// The event's number counts as told, so that what follows it is not taken for a gap. A channel that may not speak for
-    /// the legal entity leaves no trace in the order at all.
+    /// The event's number counts as told, so that what follows it is not taken for a gap. A channel that may not speak
+    /// for the legal entity leaves no trace in the order at all.
     private mutating func refuse(
         _ code: ExceptionCode, _ telling: Telling, _ before: CanonicalState?
     ) -> Evaluation {

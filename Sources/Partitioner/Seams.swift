@@ -3,18 +3,23 @@ public import OrderEvents
 // What the stages know of each other. Ingest pushes polled records through `LaneSink`; Workers report completed
 // positions to the offset ledger; neither imports the other.
 
-/// Where Ingest puts decoded records. Implemented by the lane queues that the workers take from.
+/// Where Ingest puts decoded records.
+///
+/// Implemented by the lane queues that the workers take from.
 public protocol LaneSink: Sendable {
     /// Takes the records of one poll burst, in poll order.
     ///
-    /// Called on the poll thread. Never blocks and never refuses: bounds are kept by pausing, which `pressure` asks for.
+    /// Called on the poll thread. Never blocks and never refuses: bounds are kept by pausing, which `pressure` asks
+    /// for.
     func offer(_ burst: [Taken])
 
     /// What must be paused now; everything else may be polled. Cheap: called once a poll burst.
     func pressure() -> Pressure
 }
 
-/// What the lanes ask of the poll thread. Hysteresis is the sink's affair.
+/// What the lanes ask of the poll thread.
+///
+/// Hysteresis is the sink's affair.
 public struct Pressure: Equatable, Sendable {
     /// Nothing more may be polled: the process budget is full.
     public var everything: Bool

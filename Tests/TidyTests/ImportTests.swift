@@ -16,7 +16,8 @@ import Testing
         "Dispatch": ["HTTPServer", "Metrics", "Odoo", "Delivery", "Embedded", "sluice"],
         // Partitioner: only for Monitor, the lock with a condition that the shells around its pure logic share.
         "Glibc": [
-            "Configuration", "Partitioner", "HTTPServer", "Metrics", "Kafka", "Postgres", "Ingest", "Store", "Workers", "Odoo",
+            "Configuration", "Partitioner", "HTTPServer", "Metrics", "Kafka", "Postgres", "Ingest", "Store", "Workers",
+            "Odoo",
             "Delivery", "Embedded", "sluice",
         ],
         // Everywhere but in the vocabulary and in pure logic, which share nothing.

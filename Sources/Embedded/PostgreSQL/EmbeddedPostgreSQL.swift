@@ -88,7 +88,8 @@ public final class EmbeddedPostgreSQL: Sendable {
         precondition(
             !name.isEmpty && name.utf8.allSatisfy { $0 == 0x5f || $0 == 0x2d || Self.isAlphanumeric($0) },
             "a database's name has to be made of letters, digits, _ and -")
-        try run("createdb", ["-h", folder, "-p", String(port ?? Self.usualPort), "-U", user, "-T", "template0", "--", name])
+        try run(
+            "createdb", ["-h", folder, "-p", String(port ?? Self.usualPort), "-U", user, "-T", "template0", "--", name])
         return url(database: name)
     }
 
