@@ -18,9 +18,6 @@ struct Telling {
     /// say otherwise.
     func isBefore(_ mark: Timestamp) -> Bool { isLate ? at <= mark : at < mark }
 
-    /// Whether its word is `on_hold` or `release`.
-    var isAboutHolds: Bool { event.status == .release || event.status == .state(.onHold) }
-
     /// Reason of the hold that it opens or ends; empty: none given.
     var holdReason: String { event.facts?.hold.map { event.text($0.reason) } ?? "" }
 }
