@@ -4,8 +4,9 @@ import OrderEvents
 // reason ends all of its channel's. Whatever the order of arrival, the same holds are open in the end.
 
 extension Order {
-    /// Holds that an order remembers. Beyond them the one that ended first is forgotten: a repetition of it would then
-    /// count as a new hold.
+    /// Holds that an order remembers.
+    ///
+    /// Beyond them the one that ended first is forgotten: a repetition of it would then count as a new hold.
     static let maximumHolds = 64
 
     /// What a hold meets before the table; nil: the table decides.

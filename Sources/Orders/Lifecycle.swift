@@ -3,7 +3,9 @@ public import OrderEvents
 // The canonical lifecycle as data: one rule for every (from, word) pair. `sluice lifecycle` prints this table and the
 // tests walk all of it; nothing else in the program decides what may follow what.
 
-/// What becomes of a transition. Raw values are stored in PostgreSQL: never renumbered.
+/// What becomes of a transition.
+///
+/// Raw values are stored in PostgreSQL: never renumbered.
 public enum Disposition: UInt8, CaseIterable, Sendable {
     /// Applies.
     case allow = 1

@@ -9,7 +9,9 @@ public struct Order: Equatable, Sendable {
     public struct ChannelProgress: Equatable, Sendable {
         /// The channel.
         public var channel: String
-        /// The number that comes next where numbers count by one; else the highest seen plus one. 0: none seen.
+        /// The number that comes next where numbers count by one; else the highest seen plus one.
+        ///
+        /// 0: none seen.
         public var nextSequence: Int64 = 0
         /// The latest event time this channel told.
         public var lastAt: Timestamp
@@ -142,21 +144,31 @@ public struct Order: Equatable, Sendable {
         }
     }
 
-    /// Counts the writes of the row: the optimistic lock. 0: not in the store yet.
+    /// Counts the writes of the row: the optimistic lock.
+    ///
+    /// 0: not in the store yet.
     public var revision: Int64 = 0
-    /// Counts the applied events: what delivery compares. Stale, parked and rejected events do not count.
+    /// Counts the applied events: what delivery compares.
+    ///
+    /// Stale, parked and rejected events do not count.
     public var version: Int64 = 0
     /// The state on the path, without the hold that may lie over it; nil: not begun.
     public var path: CanonicalState?
-    /// When each canonical state was first reached; microseconds, 0 = never. Indexed by raw value.
+    /// When each canonical state was first reached; microseconds, 0 = never.
+    ///
+    /// Indexed by raw value.
     public var reached: [Int64] = Array(repeating: 0, count: 10)
-    /// When each milestone last happened; microseconds, 0 = never. Indexed by raw value; empty: none.
+    /// When each milestone last happened; microseconds, 0 = never.
+    ///
+    /// Indexed by raw value; empty: none.
     public var milestones: [Int64] = []
     /// What each channel told last.
     public var channels: [ChannelProgress] = []
     /// Holds, open and ended.
     public var holds: [Hold] = []
-    /// When goods last left, or an invoice was last written; nil: never. What a hold should have stopped.
+    /// When goods last left, or an invoice was last written; nil: never.
+    ///
+    /// What a hold should have stopped.
     public var leftAt: Timestamp?
     /// Lines, as the latest event with lines told them.
     public var lines: [Line] = []

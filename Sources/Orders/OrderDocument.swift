@@ -4,7 +4,9 @@ import OrderEvents
 // short: it is written again with every change of the order. Times are microseconds since 1970.
 
 extension Order {
-    /// Appends the document to `out`. What is a column of its own (revision, version, state) is not in it.
+    /// Appends the document to `out`.
+    ///
+    /// What is a column of its own (revision, version, state) is not in it.
     public func writeDocument(to out: inout [UInt8]) {
         var writer = DocumentWriter()
         swap(&writer.bytes, &out)

@@ -7,7 +7,9 @@ public struct OrderDocumentError: Error, Equatable, Sendable, CustomStringConver
 }
 
 extension Order {
-    /// Reads what `writeDocument` wrote. Members that this version does not know are passed over.
+    /// Reads what `writeDocument` wrote.
+    ///
+    /// Members that this version does not know are passed over.
     ///
     /// `bytes` is the document; revision and version are the row's columns.
     public init(document bytes: [UInt8], revision: Int64, version: Int64) throws(OrderDocumentError) {

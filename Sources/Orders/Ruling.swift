@@ -149,7 +149,9 @@ extension Order {
         return news
     }
 
-    /// The earliest telling counts, so that the order of arrival does not show in the times. Returns whether it is this.
+    /// The earliest telling counts, so that the order of arrival does not show in the times.
+    ///
+    /// Returns whether it is this.
     mutating func reach(_ state: CanonicalState, _ at: Timestamp) -> Bool {
         let known = reached[Int(state.rawValue)]
         guard known == 0 || at.microseconds < known else { return false }

@@ -14,8 +14,9 @@ struct Telling {
     /// A number before its own is missing, where the channel's numbers count by one.
     let isBehindGap: Bool
 
-    /// Whether it lies before what happened at `mark`. Of equal times the later in the log is later, unless numbers
-    /// say otherwise.
+    /// Whether it lies before what happened at `mark`.
+    ///
+    /// Of equal times the later in the log is later, unless numbers say otherwise.
     func isBefore(_ mark: Timestamp) -> Bool { isLate ? at <= mark : at < mark }
 
     /// Reason of the hold that it opens or ends; empty: none given.
@@ -93,7 +94,9 @@ extension Order.ChannelProgress {
         }
     }
 
-    /// An overruled number came after all. Returns whether it was one.
+    /// An overruled number came after all.
+    ///
+    /// Returns whether it was one.
     fileprivate mutating func fill(_ number: Int64) -> Bool {
         guard let index = skipped.firstIndex(where: { $0.first <= number && number <= $0.last }) else { return false }
         let range = skipped[index]

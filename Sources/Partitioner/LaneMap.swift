@@ -42,11 +42,15 @@ public struct Lane: Sendable {
     public var warehouseCode: String { warehouse == "_" ? "" : warehouse }
 }
 
-/// Which lane an event belongs to. Immutable and shared by all threads.
+/// Which lane an event belongs to.
+///
+/// Immutable and shared by all threads.
 public struct LaneMap: Sendable {
     /// The legal entities; an event's `entity` is an index into it.
     public let entities: [EntityRoute]
-    /// The lanes; an event's `lane` is an index into it. Lane 0 takes the dead letters (entity `unknown`, first store).
+    /// The lanes; an event's `lane` is an index into it.
+    ///
+    /// Lane 0 takes the dead letters (entity `unknown`, first store).
     public let lanes: [Lane]
 
     private let entityNames: NameTable
@@ -119,7 +123,9 @@ public struct LaneMap: Sendable {
         return .event(event)
     }
 
-    /// Hash of (entity, order reference), or of the reference by which the event names its order. Never 0.
+    /// Hash of (entity, order reference), or of the reference by which the event names its order.
+    ///
+    /// Never 0.
     private func orderHash(_ event: OrderEvent) -> UInt64 {
         let bytes = event.bytes.span
         let seed = orderSeeds[Int(event.entity)]

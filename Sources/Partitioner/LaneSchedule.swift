@@ -112,7 +112,9 @@ public struct LaneSchedule: Sendable {
     /// Whether the process budget is full.
     public private(set) var isFull = false
 
-    /// No events yet. `lanes` are all lanes of the process, so that indexes agree; other stores' stay empty.
+    /// No events yet.
+    ///
+    /// `lanes` are all lanes of the process, so that indexes agree; other stores' stay empty.
     public init(lanes: [Lane], bounds: LaneBounds) {
         self.bounds = bounds
         // Entity -1 (dead letters) is schedule entity 0.
@@ -138,7 +140,9 @@ public struct LaneSchedule: Sendable {
 
     // MARK: - In
 
-    /// Takes a polled record into its lane. `now`: microseconds of the caller's clock.
+    /// Takes a polled record into its lane.
+    ///
+    /// `now`: microseconds of the caller's clock.
     public mutating func enqueue(_ taken: consuming Taken, now: Int64) {
         let hash = taken.orderHash
         var index = max(0, taken.lane)

@@ -1,14 +1,20 @@
-/// Names of the configuration, found by bytes without making a `String`. Built once, then only read.
+/// Names of the configuration, found by bytes without making a `String`.
+///
+/// Built once, then only read.
 public struct NameTable: Sendable {
     private var names: [[UInt8]] = []
     private var values: [Int32] = []
-    /// Open addressing: index into `names` plus one, 0 = free. Never more than half full.
+    /// Open addressing: index into `names` plus one, 0 = free.
+    ///
+    /// Never more than half full.
     private var slots: [Int32] = Array(repeating: 0, count: 16)
 
     /// An empty table.
     public init() {}
 
-    /// Adds a name. Returns false, and changes nothing, when it is there already.
+    /// Adds a name.
+    ///
+    /// Returns false, and changes nothing, when it is there already.
     public mutating func add(_ name: some Collection<UInt8>, value: Int32) -> Bool {
         let bytes = Array(name)
         guard find(bytes, 0, bytes.count) == nil else { return false }

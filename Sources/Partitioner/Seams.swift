@@ -3,7 +3,9 @@ public import OrderEvents
 // What the stages know of each other. Ingest pushes polled records through `LaneSink`; Workers report completed
 // positions to the offset ledger; neither imports the other.
 
-/// Where Ingest puts decoded records. Implemented by the lane queues that the workers take from.
+/// Where Ingest puts decoded records.
+///
+/// Implemented by the lane queues that the workers take from.
 public protocol LaneSink: Sendable {
     /// Takes the records of one poll burst, in poll order.
     ///
@@ -14,7 +16,9 @@ public protocol LaneSink: Sendable {
     func pressure() -> Pressure
 }
 
-/// What the lanes ask of the poll thread. Hysteresis is the sink's affair.
+/// What the lanes ask of the poll thread.
+///
+/// Hysteresis is the sink's affair.
 public struct Pressure: Equatable, Sendable {
     /// Nothing more may be polled: the process budget is full.
     public var everything: Bool

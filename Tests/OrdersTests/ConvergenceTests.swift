@@ -2,7 +2,9 @@ import OrderEvents
 import Orders
 import Testing
 
-/// Whatever the order of arrival, one history has one end. Seeded; every failure names its seed.
+/// Whatever the order of arrival, one history has one end.
+///
+/// Seeded; every failure names its seed.
 @Suite struct ConvergenceTests {
     /// A legal history of one order: words that the table allows where they stand, times that rise, facts beside them.
     struct History {
