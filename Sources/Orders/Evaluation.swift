@@ -80,13 +80,11 @@ extension Order {
         let rule = ruling.rule
         var result = Evaluation(
             outcome: .applied, disposition: rule.disposition, from: before, to: before, code: rule.code)
-        let pathBefore = path
         var news = takeWord(telling, rule.disposition)
-        let holdsChanged = news.isNew && telling.isAboutHolds
         news.add(merge(telling, warehouse))
         let progress = note(telling)
         result.to = state
-        result.releasesParked = parked > 0 && (progress.advanced || path != pathBefore || holdsChanged)
+        result.releasesParked = parked > 0 && (progress.advanced || news.isNew)
         result.changed = news.isNew || news.isTouched || progress.changed
         if telling.isBehindGap {
             // Its time was up. The gap is flagged beside whatever the word itself deserves.
@@ -213,7 +211,7 @@ extension Order {
         switch code {
         case .invoiceWithoutDispatch: dispatchedAt != nil
         case .shippedNotInvoiced: reached[Int(CanonicalState.invoiced.rawValue)] != 0
-        case .holdViolated: !isHeld
+        case .holdViolated: !isViolated
         case .factAfterEnd: path != .cancelled && path != .closed
         case .orderNotBegun: path != nil
         case .sequenceGap: !channels.contains { $0.isWaiting || !$0.skipped.isEmpty }

@@ -14,13 +14,27 @@ extension Order {
         if holdEnd(telling) != nil { return .behind }
         let opened = holds.filter { isOpen($0, telling) }
         if opened.contains(where: { $0.since <= telling.at }) || opened.count >= Self.maximumHolds { return .behind }
+        guard let path else { return nil }
         // It was open when something left or was invoiced: nobody may have known.
-        let gone = Self.earlier(dispatchedAt, time(of: .invoiced))
-        if path != .cancelled, path != .closed, let gone, telling.isBefore(gone) { return .flag(.holdViolated) }
-        if let path, path == .closed || path == .cancelled, let ended = time(of: path), telling.isBefore(ended) {
-            return .behind
+        if path != .cancelled, let leftAt, telling.isBefore(leftAt) { return .flag(.holdViolated) }
+        switch path {
+        case .shipped, .invoiced, .closed, .cancelled:
+            // Told late, but it was laid on while it could be.
+            let end = Self.earlier(time(of: path), Self.earlier(time(of: .shipped), time(of: .invoiced)))
+            return end.map { telling.isBefore($0) } == true ? .behind : nil
+        case .received, .validated, .allocated, .partiallyFulfilled, .onHold: return nil
         }
-        return nil
+    }
+
+    /// Whether something left or was invoiced under a hold that is open now.
+    var isViolated: Bool {
+        guard let leftAt else { return false }
+        return holds.contains { $0.endedAt == nil && $0.since <= leftAt }
+    }
+
+    /// Whether a hold that is open now was open when the event happened.
+    func isHeld(at telling: Telling) -> Bool {
+        holds.contains { $0.endedAt == nil && !telling.isBefore($0.since) }
     }
 
     /// What a release meets before the table; nil: the table decides, which parks it.
@@ -53,14 +67,16 @@ extension Order {
                 remember(Hold(reason: reason, channel: telling.channel.name, since: at, endedAt: end))
             }
         } else {
-            let opened = holds.filter { isOpen($0, telling) }
-            if opened.contains(where: { $0.since <= at }) || opened.count >= Self.maximumHolds { return News() }
+            if let index = holds.firstIndex(where: { isOpen($0, telling) && $0.since <= at }) {
+                guard holds[index].retoldAt.map({ $0 < at }) ?? (holds[index].since < at) else { return News() }
+                holds[index].retoldAt = at
+                return News(isNew: false, isTouched: true)
+            }
+            if holds.count(where: { isOpen($0, telling) }) >= Self.maximumHolds { return News() }
             remember(Hold(reason: reason, channel: telling.channel.name, since: at, endedAt: nil))
         }
-        if path == nil {
-            path = .received
-            _ = reach(.received, at)
-        }
+        // Nobody told when it was received: a time made up here would outlive the true one.
+        if path == nil { path = .received }
         _ = reach(.onHold, at)
         return News(isNew: true, isTouched: true)
     }
@@ -78,7 +94,20 @@ extension Order {
             }
         }
         let ended = ending(telling)
-        for index in ended { holds[index].endedAt = at }
+        var goOn: [Hold] = []
+        for index in ended {
+            if let retold = holds[index].retoldAt, at < retold {
+                var later = holds[index]
+                later.since = retold
+                later.retoldAt = nil
+                holds[index].retoldAt = nil
+                holds[index].endedAt = at
+                goOn.append(later)
+            } else {
+                holds[index].endedAt = at
+            }
+        }
+        for hold in goOn { remember(hold) }
         if disposition == .flag, ended.isEmpty {
             remember(
                 Hold(reason: reason, channel: telling.channel.name, since: at, endedAt: at, isUnmatched: true))

@@ -45,7 +45,7 @@ public struct Rule: Equatable, Sendable {
     static func park(_ code: ExceptionCode, then fallback: Disposition? = nil) -> Rule {
         Rule(disposition: .park, code: code, fallback: fallback)
     }
-    /// Ends the story before the goods have left: what is missing may still come from another channel.
+    /// Tells an end before what has to precede it: that may still come from another channel.
     static let tooEarly = Rule.park(.illegalTransition, then: .reject)
     static let releaseWithoutHold = Rule.park(.releaseWithoutHold, then: .flag)
     static let illegal = Rule(disposition: .reject, code: .illegalTransition)

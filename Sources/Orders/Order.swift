@@ -55,6 +55,10 @@ public struct Order: Equatable, Sendable {
         public var since: Timestamp
         /// When it ended; nil while it is open.
         public var endedAt: Timestamp?
+        /// When it was last told again while it was open; nil: told once.
+        ///
+        /// A release that was late ends it only for the time before.
+        public var retoldAt: Timestamp?
         /// Only its release is known: it was applied because its time was up, and the hold may still come.
         public var isUnmatched = false
     }
@@ -162,6 +166,10 @@ public struct Order: Equatable, Sendable {
     public var channels: [ChannelProgress] = []
     /// Holds, open and ended.
     public var holds: [Hold] = []
+    /// When goods last left, or an invoice was last written; nil: never.
+    ///
+    /// What a hold should have stopped.
+    public var leftAt: Timestamp?
     /// Lines, as the latest event with lines told them.
     public var lines: [Line] = []
     /// Time of the event that told `lines`.

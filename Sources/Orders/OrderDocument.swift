@@ -31,6 +31,7 @@ extension Order {
             writer.member(state.name, reached[Int(state.rawValue)])
         }
         writer.close("}")
+        if let leftAt { writer.member("left", leftAt.microseconds) }
         guard !milestones.isEmpty else { return }
         writer.key("milestones")
         writer.open("{")
@@ -63,6 +64,7 @@ extension Order {
             writer.member("channel", hold.channel)
             writer.member("since", hold.since.microseconds)
             if let ended = hold.endedAt { writer.member("ended", ended.microseconds) }
+            if let retold = hold.retoldAt { writer.member("retold", retold.microseconds) }
             if hold.isUnmatched { writer.member("unmatched", 1) }
             writer.close("}")
         }

@@ -53,6 +53,7 @@ extension Order {
         case "channels": channels = try reader.array { (r) throws(JSONError) in try r.channel() }
         case "holds": holds = try reader.array { (r) throws(JSONError) in try r.hold() }
         case "lines": lines = try reader.array { (r) throws(JSONError) in try r.line() }
+        case "left": leftAt = try reader.time()
         case "lines_at": linesAt = Timestamp(microseconds: try reader.integer())
         case "warehouses": warehouses = try reader.array { (r) throws(JSONError) in try r.text() }
         case "parked": parked = Int32(clamping: max(0, try reader.integer()))
@@ -212,6 +213,7 @@ struct DocumentReader {
             case "channel": value.channel = try r.text()
             case "since": value.since = try r.time()
             case "ended": value.endedAt = try r.time()
+            case "retold": value.retoldAt = try r.time()
             case "unmatched": value.isUnmatched = try r.integer() != 0
             default: try r.skip()
             }

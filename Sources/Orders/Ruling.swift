@@ -50,7 +50,8 @@ extension Order {
         if word == .state(.onHold), let rule = holdRule(telling) { return Ruling(rule) }
         if case .state(let to) = word, let rule = lateRule(telling, to) { return Ruling(rule) }
         let rule = lifecycle.rule(from: path, word: word)
-        guard state == .onHold, word != .release else { return Ruling(rule) }
+        // What happened before the holds began did not happen under them.
+        guard state == .onHold, word != .release, isHeld(at: telling) else { return Ruling(rule) }
         let strict = Lifecycle.stricter(lifecycle.rule(from: .onHold, word: word), rule)
         guard strict.disposition == .flag, rule.disposition == .flag, rule.code != strict.code else {
             return Ruling(strict)
@@ -61,11 +62,8 @@ extension Order {
     /// What event time says about a word, before the table does; nil: nothing.
     private func lateRule(_ telling: Telling, _ to: CanonicalState) -> Rule? {
         guard let path else { return nil }
-        if to == .cancelled, has(.partiallyFulfilled), has(.shipped), let shipped = time(of: .shipped) {
-            // The cancellation of the rest of a partial shipment: told again, or overtaken by what became of it.
-            if has(.cancelled) || (telling.at >= (dispatchedAt ?? shipped) && telling.isBefore(shipped)) {
-                return .behind
-            }
+        if to == .cancelled, path == .shipped || path == .invoiced || path == .closed {
+            return lateCancellation(telling)
         }
         guard path == .closed || path == .cancelled, let ended = time(of: path), telling.isBefore(ended) else {
             return nil
@@ -80,6 +78,17 @@ extension Order {
         // Told late, happened before the end: history, not a departure.
         case .received, .validated, .allocated, .closed, .onHold, .cancelled: return .behind
         }
+    }
+
+    /// A cancellation of an order whose goods have left; nil: the table refuses it.
+    private func lateCancellation(_ telling: Telling) -> Rule? {
+        if has(.cancelled) { return .behind }
+        let later = Self.earlier(time(of: .shipped), Self.earlier(time(of: .invoiced), time(of: .closed)))
+        guard let later, telling.isBefore(later) else { return nil }
+        // It cancelled the rest of a partial shipment, and what became of that was told first. Without such a shipment
+        // it waits for one; a cancellation of it all does not undo what has left since.
+        guard let partly = time(of: .partiallyFulfilled), partly <= telling.at else { return .tooEarly }
+        return .behind
     }
 
     /// Takes the event's status and milestone.
@@ -108,6 +117,10 @@ extension Order {
         let wasDispatched = dispatchedAt != nil
         var news = News()
         news.isTouched = reach(word, at)
+        if word == .partiallyFulfilled || word == .shipped || word == .invoiced, leftAt.map({ $0 < at }) ?? true {
+            leftAt = at
+            news.isTouched = true
+        }
         if disposition == .behind {
             switch word {
             case .shipped, .invoiced: news.isNew = isFirst
@@ -115,8 +128,8 @@ extension Order {
             case .partiallyFulfilled: news.isNew = !wasDispatched
             case .cancelled:
                 news.isNew = isFirst
-                // It cancelled the rest of a partial shipment; see `lateRule`.
-                if path != .cancelled, path != .closed, reach(.shipped, at) { news.isTouched = true }
+                // It cancelled the rest of a partial shipment; see `lateCancellation`.
+                if path != .cancelled, reach(.shipped, at) { news.isTouched = true }
             case .received, .validated, .allocated, .closed, .onHold: break
             }
             return news
@@ -129,7 +142,7 @@ extension Order {
             path = .shipped
         case (.cancelled, .partiallyFulfilled) where disposition == .allow:
             if let ended = time(of: .cancelled) { _ = reach(.shipped, ended) }
-            path = .shipped
+            path = has(.invoiced) ? .invoiced : .shipped
         case (.cancelled, _), (.closed, _): break
         default: path = word
         }

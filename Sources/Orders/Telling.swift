@@ -19,9 +19,6 @@ struct Telling {
     /// Of equal times the later in the log is later, unless numbers say otherwise.
     func isBefore(_ mark: Timestamp) -> Bool { isLate ? at <= mark : at < mark }
 
-    /// Whether its word is `on_hold` or `release`.
-    var isAboutHolds: Bool { event.status == .release || event.status == .state(.onHold) }
-
     /// Reason of the hold that it opens or ends; empty: none given.
     var holdReason: String { event.facts?.hold.map { event.text($0.reason) } ?? "" }
 }
