@@ -64,7 +64,8 @@ let package = Package(
         .executableTarget(
             name: "SluiceBench",
             dependencies: [
-                "Allocations", "Embedded", "Kafka", "Metrics", "OrderEvents", "Orders", "Partitioner", "Postgres", "Store",
+                "Allocations", "Embedded", "Kafka", "Metrics", "OrderEvents", "Orders", "Partitioner", "Postgres",
+                "Store",
             ],
             path: "Benchmarks/Harness", swiftSettings: strict),
         // Tests.
@@ -85,7 +86,9 @@ let package = Package(
             of: "Workers",
             ["Store", "Postgres", "OrderEvents", "Orders", "Partitioner", "Metrics", "TestSupport", "Embedded"]),
         tests(of: "Odoo", ["Embedded", "HTTPServer"]),
-        tests(of: "Delivery", ["Odoo", "Store", "Postgres", "OrderEvents", "Orders", "Metrics", "TestSupport", "Embedded"]),
+        tests(
+            of: "Delivery",
+            ["Odoo", "Store", "Postgres", "OrderEvents", "Orders", "Metrics", "TestSupport", "Embedded"]),
         tests(of: "Embedded", ["TestSupport", "OrderEvents", "HTTPServer", "Kafka"]),
         .testTarget(
             name: "PipelineTests", dependencies: ["TestSupport", "Embedded", "Postgres", "Kafka", "OrderEvents"],
