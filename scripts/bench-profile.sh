@@ -17,19 +17,19 @@ if command -v perf >/dev/null && perf record -q -o "$folder/try" true 2>/dev/nul
     how="perf, share of the time (decode, route, apply, encode; 600,000 records)"
     perf record -q -F 999 -o "$folder/data" "$program" hot-path 600000 >&2
     perf report -i "$folder/data" --no-children --stdio --percent-limit 0 --sort symbol 2>/dev/null |
-        grep -v '^#' | grep -v '^ *$' | head -20 >"$folder/top"
+        sed '/^#/d; /^ *$/d; s/ *-  *-  *$//' >"$folder/all"
 elif command -v valgrind >/dev/null; then
     how="callgrind, share of the instructions (decode, route, apply, encode; 20,000 records)"
     valgrind --tool=callgrind --callgrind-out-file="$folder/data" "$program" hot-path 20000 >&2 2>"$folder/log" ||
         { cat "$folder/log" >&2; exit 1; }
     callgrind_annotate --threshold=100 "$folder/data" 2>/dev/null |
         sed -n 's/^ *\([0-9,]* *([ 0-9.]*%)\) *\(.*\)$/\1  \2/p' | grep -v 'PROGRAM TOTALS' |
-        sed 's#  [^ ]*:#  #; s# \[[^]]*\]$##' | head -20 >"$folder/top"
+        sed 's#  [^ ]*:#  #; s# \[[^]]*\]$##' >"$folder/all"
 else
     echo "profile: needs perf (linux-perf) with a kernel that allows it, or valgrind" >&2
     exit 69
 fi
 {
     echo "profile: $how"
-    demangle <"$folder/top"
+    sed 20q "$folder/all" | demangle
 } | tee .build/bench/profile.txt

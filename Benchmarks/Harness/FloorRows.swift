@@ -54,9 +54,9 @@ struct FloorRows {
     private var names: [Name] = []
     private var document: [UInt8] = []
 
-    /// - Parameters:
-    ///   - batchRecords: records of a transaction.
-    ///   - clients: over how many connections orders are divided; an order's events stay with one.
+    /// The rows of `load` in transactions of `batchRecords` records.
+    ///
+    /// Orders are divided among `clients` connections; an order's events stay with one.
     init(_ load: ReferenceLoad, batchRecords: Int, clients: Int) {
         path = HotPath(legalEntities: load.settings.legalEntities)
         traffic = ReferenceTraffic(load.settings)
@@ -224,7 +224,7 @@ extension FloorRows {
         if old.count > 0 { batch.oldOrders = old.parameters(draft.now) }
     }
 
-    /// What most people would write: every table by one prepared INSERT ... SELECT unnest ... ON CONFLICT.
+    /// What most people would write: every table by one prepared INSERT with unnest and ON CONFLICT.
     mutating func encodeInserts(_ draft: Draft) -> InsertBatch {
         var batch = InsertBatch(records: draft.steps.count)
         let fresh = draft.steps.filter { !$0.isDuplicate }

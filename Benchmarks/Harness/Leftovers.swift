@@ -15,6 +15,7 @@ final class Leftovers: Sendable {
     }
 
     private let state = Mutex(State())
+    private static let signals = Atomic(0)
     // Safe: written once, by `watchSignals`, before any thread is started; kept so that the sources live.
     private nonisolated(unsafe) static var sources: [any DispatchSourceSignal] = []
 
@@ -39,12 +40,11 @@ final class Leftovers: Sendable {
     static func watchSignals() {
         signal(SIGPIPE, SIG_IGN)
         let queue = DispatchQueue(label: "bench-signals", attributes: .concurrent)
-        let count = Counter()
         unsafe sources = [SIGINT, SIGTERM, SIGHUP].map { number in
             signal(number, SIG_IGN)
             let source = DispatchSource.makeSignalSource(signal: number, queue: queue)
             source.setEventHandler {
-                guard count.next() == 1 else { _exit(1) }
+                guard signals.add(1, ordering: .relaxed).newValue == 1 else { _exit(1) }
                 FileHandle.standardError.write(Data("\nbench: stopped; cleaning up\n".utf8))
                 shared.clean()
                 _exit(128 + number)
@@ -54,8 +54,8 @@ final class Leftovers: Sendable {
         }
     }
 
-    private final class Counter: Sendable {
-        private let value = Atomic(0)
-        func next() -> Int { value.add(1, ordering: .relaxed).newValue }
+    /// Waits for the end when a signal has come: what fails because its parts are ended under it is no failure.
+    static func waitWhenStopping() {
+        while signals.load(ordering: .relaxed) > 0 { sleep(1) }
     }
 }

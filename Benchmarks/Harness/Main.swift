@@ -1,6 +1,6 @@
 import Foundation
 
-/// The bench: `make bench`, `make bench-smoke`, `make profile`. See docs/BENCHMARKS.md.
+/// The bench behind `make bench`, `make bench-smoke` and `make profile`; docs/BENCHMARKS.md says what it measures.
 @main
 struct SluiceBench {
     static func main() {
@@ -12,6 +12,7 @@ struct SluiceBench {
             if options.isFloorOnly { return try FloorComparison.run(options) }
             try measure(options)
         } catch {
+            Leftovers.waitWhenStopping()
             say("\(error)")
             Leftovers.shared.clean()
             exit(error is WrongWork ? 2 : 1)

@@ -54,12 +54,29 @@ struct MicroPart {
         return sum
     }
 
+    /// The fields of a reference record, for Foundation's decoder.
     private struct Event: Decodable {
+        enum CodingKeys: String, CodingKey {
+            case version, warehouse, status, sequence, currency, total, customer, references, lines
+            case eventID = "event_id"
+            case legalEntity = "legal_entity"
+            case orderRef = "order_ref"
+            case occurredAt = "occurred_at"
+        }
+
         struct Customer: Decodable { var ref: String }
         struct Reference: Decodable { var kind: String, value: String }
-        struct Line: Decodable { var line: String, sku: String, quantity: String, unit_price: String }
-        var version: Int, event_id: String, legal_entity: String, warehouse: String, order_ref: String, status: String
-        var occurred_at: String, sequence: Int, currency: String, total: String
+        struct Line: Decodable {
+            enum CodingKeys: String, CodingKey {
+                case line, sku, quantity
+                case unitPrice = "unit_price"
+            }
+
+            var line: String, sku: String, quantity: String, unitPrice: String
+        }
+
+        var version: Int, eventID: String, legalEntity: String, warehouse: String, orderRef: String, status: String
+        var occurredAt: String, sequence: Int, currency: String, total: String
         var customer: Customer
         var references: [Reference]
         var lines: [Line]

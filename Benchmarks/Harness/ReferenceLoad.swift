@@ -9,7 +9,7 @@ struct ReferenceLoad: Sendable {
 
     /// The load of design §11 with this many orders; its events happened within the last minutes.
     ///
-    /// - Parameter seed: tells loads of one topic or database apart.
+    /// `seed` tells loads of one topic or database apart.
     init(orders: Int, legalEntities: Int = 20, seed: Int = 1) {
         var settings = ReferenceTraffic.Settings()
         settings.orders = orders
@@ -41,9 +41,9 @@ struct ReferenceLoad: Sendable {
         var recordsPerStep = 200
     }
 
-    /// Produces the load and waits until the broker has it; returns how many records.
+    /// Produces the load, waits until the broker has it and gives how many records there were.
     ///
-    /// - Parameter mayGoOn: asked after every step with the count so far; it may wait.
+    /// `mayGoOn` is asked after every step with the count so far; it may wait, and serves the producer meanwhile.
     func produce(
         to target: Target, mayGoOn: (_ produced: Int, _ serve: () -> Void) throws -> Void = { _, _ in }
     ) throws -> Int {

@@ -22,15 +22,8 @@ final class Stage {
 
     init(_ options: Options) throws {
         self.options = options
-        let folder = FileManager.default.temporaryDirectory.appendingPathComponent("sluice-bench-\(UUID().uuidString)")
-        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-        self.folder = folder.path
         let parts = Parts()
-        leftover = Leftovers.shared.add { [path = folder.path] in
-            parts.broker.withLock { $0?.stop() }
-            parts.postgres.withLock { $0?.shutDown() }
-            try? FileManager.default.removeItem(atPath: path)
-        }
+        leftover = Leftovers.shared.add { parts.end() }
         do {
             let broker = try EmbeddedBroker(options.kafkaHome.map { .kafka(home: $0) } ?? .mock)
             parts.broker.withLock { $0 = broker }
@@ -44,10 +37,12 @@ final class Stage {
             let postgres = try EmbeddedPostgreSQL(settings)
             parts.postgres.withLock { $0 = postgres }
             self.postgres = postgres
+            // Within PostgreSQL's folder, whose watchdog removes it even when this process is killed.
+            folder = "\(postgres.folder)/bench"
+            try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: false)
         } catch {
             Leftovers.shared.remove(leftover)
-            parts.broker.withLock { $0?.stop() }
-            try? FileManager.default.removeItem(atPath: folder.path)
+            parts.end()
             throw error
         }
     }
@@ -55,14 +50,18 @@ final class Stage {
     private final class Parts: Sendable {
         let broker = Mutex<EmbeddedBroker?>(nil)
         let postgres = Mutex<EmbeddedPostgreSQL?>(nil)
+
+        func end() {
+            broker.withLock { $0?.stop() }
+            postgres.withLock { $0?.shutDown() }
+        }
     }
 
-    /// Ends everything and removes the folder.
+    /// Ends everything; the folders go with it.
     func tearDown() {
         Leftovers.shared.remove(leftover)
         broker.stop()
         postgres.shutDown()
-        try? FileManager.default.removeItem(atPath: folder)
     }
 
     /// A name that nothing else of this stage has.
