@@ -208,8 +208,8 @@ public enum ApplyStatements {
         WHERE p.released_at IS NULL
         """)
 
-    /// timestamptz now, text[] legal_entity, text[] order_ref, text[] code, text[] severity, text[] detail, bigint[] how
-    /// often -> text legal_entity, text code, boolean whether it was not open before.
+    /// timestamptz now, text[] legal_entity, text[] order_ref, text[] code, text[] severity, text[] detail, bigint[]
+    /// how often -> text legal_entity, text code, boolean whether it was not open before.
     public static let raiseExceptions = Statement(
         "raise_exceptions",
         """

@@ -1,10 +1,11 @@
-// Rows are written in key order: legal entity, channel, then bytes. Indexes of the configuration follow the names' order.
+// Rows are written in key order: legal entity, channel, then bytes. Indexes of the configuration follow the names'
+// order.
 
 /// Place of a row among those of its table.
 ///
-/// Holds the first 24 bytes of its last part as three numbers, so that comparing two of them follows no pointer. Keys that
-/// agree so far stay in the sequence in which they came: the sequence only has to be the same for two transactions that
-/// lock the same rows, and rows that differ later than this meet as deadlocks at worst, which are retried.
+/// Holds the first 24 bytes of its last part as three numbers, so that comparing two of them follows no pointer. Keys
+/// that agree so far stay in the sequence in which they came: the sequence only has to be the same for two transactions
+/// that lock the same rows, and rows that differ later than this meet as deadlocks at worst, which are retried.
 struct KeyRank {
     private let owner: UInt64
     private var words: (UInt64, UInt64, UInt64) = (0, 0, 0)

@@ -7,9 +7,9 @@ internal import Store
 // ledgered and what was applied.
 //
 // One whose row is in the journal shows by its key. Duplicates, rejected and dead letters claim no key, and a refused
-// event could be judged otherwise when it is told again: the order has gone on, or the configuration has changed. So their
-// positions are looked up, wherever they could be: below the highest position that had such a row when this assignment
-// of the partition began, and everywhere for as long as its last owner may still be writing.
+// event could be judged otherwise when it is told again: the order has gone on, or the configuration has changed. So
+// their positions are looked up, wherever they could be: below the highest position that had such a row when this
+// assignment of the partition began, and everywhere for as long as its last owner may still be writing.
 
 /// Looks up positions that have a row without a key.
 struct Redeliveries: Sendable {

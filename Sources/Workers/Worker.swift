@@ -7,8 +7,8 @@ internal import Store
 
 /// One worker: a thread that owns one connection and applies one batch after the other.
 ///
-/// A batch is not left before it has its durable outcomes, whatever the store does meanwhile, unless the service is told
-/// to stop: then Kafka still has it.
+/// A batch is not left before it has its durable outcomes, whatever the store does meanwhile, unless the service is
+/// told to stop: then Kafka still has it.
 struct Worker {
     let service: WorkerService
     var applier: BatchApplier
