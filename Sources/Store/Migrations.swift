@@ -49,7 +49,12 @@ public struct Migrations: Sendable {
     /// Runs under an advisory lock, so that instances that start together do not race. A database that has been
     /// migrated by a newer Sluice is left alone and refused.
     public static func apply(to connection: inout Connection) throws(StoreError) -> [String] {
+        let usual = connection.deadline
+        connection.deadline = patience
+        defer { connection.deadline = usual }
         do {
+            // Under the lock: two instances that create the same schema at the same moment would trip over each other.
+            try begin(&connection)
             _ = try connection.execute("CREATE SCHEMA IF NOT EXISTS sluice")
             _ = try connection.execute(
                 """
@@ -57,9 +62,9 @@ public struct Migrations: Sendable {
                     number integer PRIMARY KEY, name text NOT NULL, checksum bigint NOT NULL,
                     applied_at timestamptz NOT NULL)
                 """)
-        } catch  where error.sqlState == .uniqueViolation {
-            // Two instances created the schema at the same moment; the other one has made it.
+            _ = try connection.execute("COMMIT")
         } catch {
+            _ = try? connection.execute("ROLLBACK")
             throw StoreError("the schema sluice cannot be created; may the role create schemas?", underlying: error)
         }
         var names: [String] = []
@@ -80,11 +85,7 @@ public struct Migrations: Sendable {
     }
 
     private static func apply(_ migration: Migration, to connection: inout Connection) throws -> Bool {
-        _ = try connection.execute("BEGIN")
-        _ = try connection.execute("SET LOCAL lock_timeout = '2s'")
-        var key = Parameters()
-        key.int64(advisoryLock)
-        _ = try connection.query(lock, key)
+        try begin(&connection)
         let rows = try connection.query(applied, Parameters())
         let checksum = checksum(of: migration.sql)
         if rows.count > 0, rows.int32(rows.count - 1, 0) > Int32(all.count) {
@@ -110,6 +111,21 @@ public struct Migrations: Sendable {
         _ = try connection.query(record, parameters)
         _ = try connection.execute("COMMIT")
         return true
+    }
+
+    /// How long a migration, and waiting for another instance's, may take.
+    private static let patience = Duration.seconds(3600)
+
+    /// Opens a transaction that only one instance at a time has open; within it no table is waited for long, because
+    /// everybody else would wait behind.
+    private static func begin(_ connection: inout Connection) throws(PostgresError) {
+        _ = try connection.execute("BEGIN")
+        _ = try connection.execute("SET LOCAL statement_timeout = 0")
+        _ = try connection.execute("SET LOCAL lock_timeout = 0")
+        var key = Parameters()
+        key.int64(advisoryLock)
+        _ = try connection.query(lock, key)
+        _ = try connection.execute("SET LOCAL lock_timeout = '2s'")
     }
 
     /// Whether the store has every migration of this program and no other: throws what is missing and the remedy.

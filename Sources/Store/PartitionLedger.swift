@@ -75,7 +75,8 @@ public enum PartitionLedger {
 
     /// Opens a transaction in the store that decides, and finds out which of the stretches may be appended.
     ///
-    /// - Returns: for each stretch `.append`, `.repeated` (it is there already) or `.overtaken` (another owner went on).
+    /// - Returns: for each stretch `.append`, `.repeated` (it is there already) or `.overtaken` (another owner went
+    ///   on).
     public static func begin(
         _ stretches: [LedgerStretch], _ connection: inout Connection
     ) throws(PostgresError) -> [Standing] {

@@ -41,9 +41,8 @@ public final class WorkerService: Sendable {
 
     /// Workers of the store called `store`; nothing runs before `start`.
     ///
-    /// - Parameters:
-    ///   - sourceName: topic and partition of a source partition's index.
-    ///   - completed: called on a worker's thread when all these positions have their durable outcomes.
+    /// `sourceName` gives topic and partition of a source partition's index; `completed` is called on a worker's thread
+    /// when all these positions have their durable outcomes.
     public init(
         store: String, connection: ConnectionSettings, sizes: Sizes, settings: ApplySettings, queues: LaneQueues,
         metrics: WorkersMetrics, log: Log, sourceName: @escaping @Sendable (Int32) -> SourceName?,

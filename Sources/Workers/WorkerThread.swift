@@ -3,8 +3,8 @@ internal import Glibc
 /// A named thread of the data path.
 ///
 /// Its body may block; nobody else's pool waits for it.
+// Safe: `thread` is written once, before `init` returns, and read by `join` only.
 @safe final class WorkerThread: @unchecked Sendable {
-    // Safe: written once before `start` returns, read by `join` only.
     private var thread = pthread_t()
 
     /// Starts `body` on a thread called `name` (15 bytes at most are shown by the system).

@@ -70,8 +70,8 @@ import TestSupport
 }
 
 /// A value behind a lock.
+// Safe: the value is touched while the lock is held only.
 final class Mutexed<Value: Sendable>: @unchecked Sendable {
-    // Safe: touched while the lock is held only.
     private var stored: Value
     private let lock = NSLock()
     init(_ value: Value) { stored = value }

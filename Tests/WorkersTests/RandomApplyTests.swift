@@ -11,9 +11,15 @@ import Testing
     private func fingerprint(_ bench: inout Bench) throws -> [String] {
         try [
             "SELECT string_agg(source_offset || ':' || outcome, ' ' ORDER BY source_offset) FROM outcomes",
-            "SELECT string_agg(order_ref || ':' || state || ':' || version || ':' || document, ' ' ORDER BY order_ref) FROM orders",
+            """
+            SELECT string_agg(order_ref || ':' || state || ':' || version || ':' || document, ' ' ORDER BY order_ref)
+            FROM orders
+            """,
             "SELECT string_agg(event_id || ':' || COALESCE(released_outcome, 0), ' ' ORDER BY event_id) FROM parked",
-            "SELECT string_agg(DISTINCT order_ref || ':' || code, ' ' ORDER BY order_ref || ':' || code) FROM exceptions WHERE resolved_at IS NULL",
+            """
+            SELECT string_agg(DISTINCT order_ref || ':' || code, ' ' ORDER BY order_ref || ':' || code)
+            FROM exceptions WHERE resolved_at IS NULL
+            """,
             "SELECT string_agg(order_ref || ':' || kind || value, ' ' ORDER BY value, order_ref) FROM order_references",
             "SELECT string_agg(order_ref, ' ' ORDER BY order_ref) FROM backlog",
         ].map { try bench.text($0) }

@@ -1,9 +1,9 @@
--- Retention: rows leave the journal for monthly partitions of the archive, payloads for weekly ones, and before a row may
--- be dropped the books of its positions are sealed. Sources/Store/Retention says when; this says how.
+-- Retention: rows leave the journal for monthly partitions of the archive, payloads for weekly ones, and before a row
+-- may be dropped the books of its positions are sealed. Sources/Store/Retention says when; this says how.
 
--- A B-tree, because rows leave the journal for good: their pages are filled again by new rows, and the summary of a BRIN
--- range only ever grows, so that after one retention every range would answer for every time. All rows of a batch have
--- one recorded_at, so the entries are deduplicated and always added at the right-hand end.
+-- A B-tree, because rows leave the journal for good: their pages are filled again by new rows, and the summary of a
+-- BRIN range only ever grows, so that after one retention every range would answer for every time. All rows of a batch
+-- have one recorded_at, so the entries are deduplicated and always added at the right-hand end.
 DROP INDEX journal_by_time;
 CREATE INDEX journal_by_time ON journal (recorded_at);
 

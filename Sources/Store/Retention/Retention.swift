@@ -82,8 +82,8 @@ public struct Retention: Sendable {
     ///
     /// After `hasMore == false` the next call begins a new pass: once an hour is often enough.
     ///
-    /// The connection must not be inside a transaction; at most a few seconds, and no lock that the apply path waits
-    /// for.
+    /// The connection must not be inside a transaction. Takes a few seconds at most, and no lock that the apply path
+    /// waits for.
     public mutating func step(now: Timestamp, _ connection: inout Connection) throws(StoreError) -> RetentionReport {
         let place = stage
         do throws(PostgresError) {

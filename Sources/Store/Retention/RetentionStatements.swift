@@ -131,8 +131,8 @@ enum RetentionStatements {
 
     // MARK: - Journal
 
-    /// The last recorded_at of a slice of the journal: timestamptz from, timestamptz before, bigint rows ->
-    /// timestamptz.
+    /// The last recorded_at of a slice of the journal: timestamptz from, timestamptz before, bigint rows
+    /// -> timestamptz.
     ///
     /// A slice ends with all rows of one recorded_at, which are those of one batch, or of a few.
     static let sliceEnd = Statement(
