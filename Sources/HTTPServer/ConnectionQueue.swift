@@ -28,6 +28,7 @@ import Glibc
     nonisolated(unsafe) private let mutex: UnsafeMutablePointer<pthread_mutex_t>
     nonisolated(unsafe) private let work: UnsafeMutablePointer<pthread_cond_t>
     nonisolated(unsafe) private let change: UnsafeMutablePointer<pthread_cond_t>
+    // Safe: as above.
     nonisolated(unsafe) private var state = State()
 
     /// - Parameter maximum: most connections, and most threads.

@@ -41,8 +41,8 @@ public struct EventDecoder: Sendable {
     ///     `spareBytes` beyond its count saves a copy for channels that append.
     ///   - key: the record's key, kept for a dead letter only.
     ///   - source: where the record was read.
-    /// - Returns: the event, with `entity`, `lane` and `orderHash` unset, or a dead letter. A readable event whose status
-    ///   word means nothing is an event with a `refusal`.
+    /// - Returns: the event, with `entity`, `lane` and `orderHash` unset, or a dead letter. A readable event whose
+    ///   status word means nothing is an event with a `refusal`.
     public func decode(value: consuming [UInt8]?, key: [UInt8]?, source: SourcePosition) -> Taken {
         guard let bytes = value else { return tombstone(key, source) }
         if bytes.isEmpty {

@@ -46,8 +46,8 @@ public struct ExactDecimal: Hashable, Sendable {
 
     /// Reads decimal text: an optional minus, digits, and optionally a point and digits.
     ///
-    /// - Returns: nil for anything else (plus, spaces, exponents, a bare point), for more than `maximumTextBytes`, and for
-    ///   numbers beyond 18 significant digits or 9 places; zeros around the number do not count.
+    /// - Returns: nil for anything else (plus, spaces, exponents, a bare point), for more than `maximumTextBytes`,
+    ///   and for numbers beyond 18 significant digits or 9 places; zeros around the number do not count.
     public init?(ascii text: Span<UInt8>) {
         guard text.count <= Self.maximumTextBytes else { return nil }
         var index = 0

@@ -4,7 +4,8 @@
 // - `T` and `Z` may be small letters; a space instead of `T` is refused.
 // - Digits beyond microseconds are cut off, not rounded, so that no time moves into the next second.
 // - A leap second (`:60`, only at 23:59 UTC) becomes the last microsecond of its minute: an event that happened then is
-//   real, PostgreSQL and Unix time have no place for it, and cutting keeps it before midnight. Any other `:60` is refused.
+//   real, PostgreSQL and Unix time have no place for it, and cutting keeps it before midnight. Any other `:60` is
+//   refused.
 // - Times before 1970 and after 9999 (in UTC) are refused: they are mistakes.
 // - An offset is at most 23:59; `-00:00` (unknown place, known time) counts as UTC.
 

@@ -23,7 +23,8 @@ extension Lifecycle {
                 guard let code = rule.code, rule.disposition != .reject else { continue }
                 let fallback = rule.fallback.map { ", then \($0.name)" } ?? ""
                 lines.append(
-                    "  \(from?.name ?? "(not begun)") -> \(word.name): \(rule.disposition.name), \(code.rawValue)\(fallback)"
+                    "  \(from?.name ?? "(not begun)") -> \(word.name): "
+                        + "\(rule.disposition.name), \(code.rawValue)\(fallback)"
                 )
             }
         }

@@ -120,6 +120,7 @@ struct Wiring {
                     name: $0.name, parkTimeout: $0.parkTimeout.wholeMicroseconds, delivers: $0.odoo != nil)
             },
             keyRetention: configuration.retention.keys.wholeMicroseconds,
+            journalRetention: configuration.retention.journal.wholeMicroseconds,
             decodeParked: { channel, payload, source in
                 guard let index = indexes[channel] else { return nil }
                 let taken = decoders[index].decode(value: payload, key: nil, source: source)

@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 private let promtool = ["/usr/bin/promtool", "/usr/local/bin/promtool"].first {
@@ -38,7 +39,11 @@ extension PipelineTests {
             // Every record was taken once, and nothing waits.
             let consumed = page.samples("sluice_ingest_records_total").reduce(0) { $0 + $1.value }
             #expect(Int64(consumed) == sent)
-            #expect(page.samples("sluice_backlog_orders").allSatisfy { $0.value == 0 })
+            // The backlog is measured every two seconds.
+            let isEmpty = eventually {
+                WebPage.get(port, "/metrics")?.samples("sluice_backlog_orders").allSatisfy { $0.value == 0 } ?? false
+            }
+            #expect(isEmpty)
             if let promtool {
                 let judge = try Program(["check", "metrics"], executable: promtool, input: page.body)
                 #expect(try judge.exitCode() == 0, judge.report)

@@ -69,8 +69,8 @@ import TestSupport
     }
 }
 
-/// A value behind a lock.
 // Safe: the value is touched while the lock is held only.
+/// A value behind a lock.
 final class Mutexed<Value: Sendable>: @unchecked Sendable {
     private var stored: Value
     private let lock = NSLock()

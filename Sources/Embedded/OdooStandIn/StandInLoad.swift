@@ -159,7 +159,8 @@ struct StandInLoad {
             messages.append(
                 message(
                     index,
-                    "new row for relation \"ir_model_data\" violates check constraint \"ir_model_data_name_nospaces\"\n",
+                    "new row for relation \"ir_model_data\" violates check constraint "
+                        + "\"ir_model_data_name_nospaces\"\n",
                     field: nil, name: nil))
             return nil
         }

@@ -31,7 +31,8 @@ enum StandInRules {
         func text(_ what: String, _ field: String, _ name: String) -> StandInException {
             .user(
                 "Uh-oh! You\u{2019}ve got some company inconsistencies here:\n- \u{201C}\(orderName(order.id))\u{201D} "
-                    + "belongs to company \u{201C}\(company)\u{201D} while \u{201C}\(what)\u{201D} (\(field): '\(name)') "
+                    + "belongs to company \u{201C}\(company)\u{201D} "
+                    + "while \u{201C}\(what)\u{201D} (\(field): '\(name)') "
                     + "belongs to another company.\nTo avoid a mess, no company crossover is allowed!")
         }
         if let warehouse = books.warehouse(order.warehouse), warehouse.company != order.company {

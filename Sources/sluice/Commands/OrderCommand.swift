@@ -10,8 +10,8 @@ enum OrderCommand {
     static let specification = Arguments.Specification(
         synopsis: "sluice order ENTITY REF --config PATH [--json]",
         help: """
-            Shows an order's state, what it waits for, its lines, holds, references, timeline with outcomes, what Odoo has of it
-            and its exceptions. REF is its canonical reference or any other name that an event gave it.
+            Shows an order's state, what it waits for, its lines, holds, references, timeline with outcomes, what Odoo has
+            of it and its exceptions. REF is its canonical reference or any other name that an event gave it.
             """,
         options: ["config"], flags: ["json"], words: 2...2)
 
@@ -120,7 +120,8 @@ struct OrderPage {
         guard let company = deliversTo else { return "this legal entity has no destination" }
         guard let delivery = view.delivery, let id = delivery.odooID else { return "not in \(company) yet" }
         return
-            "sales order \(id) of \(company), brought up to version \(delivery.version) at \(delivery.confirmedAt.rfc3339)"
+            "sales order \(id) of \(company), brought up to version \(delivery.version) "
+            + "at \(delivery.confirmedAt.rfc3339)"
     }
 
     private static func name(_ name: Order.OtherName) -> String {
