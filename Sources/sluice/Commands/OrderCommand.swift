@@ -10,8 +10,8 @@ enum OrderCommand {
     static let specification = Arguments.Specification(
         synopsis: "sluice order ENTITY REF --config PATH [--json]",
         help: """
-            Shows an order's state, what it waits for, its lines, holds, references, timeline with outcomes, what Odoo has
-            of it and its exceptions. REF is its canonical reference or any other name that an event gave it.
+            Shows an order's state, what it waits for, its lines, holds, references, timeline with outcomes, what Odoo
+            has of it and its exceptions. REF is its canonical reference or any other name that an event gave it.
             """,
         options: ["config"], flags: ["json"], words: 2...2)
 
