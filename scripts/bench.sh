@@ -2,11 +2,12 @@
 # Builds and runs the bench; arguments go to SluiceBench (--part, --json, --runs ...).
 #
 #   scripts/bench.sh [ARGUMENTS]    figures, into .build/bench
-#   scripts/bench.sh smoke          every part for seconds on the mock cluster, into .build/bench-smoke: shows that it works
+#   scripts/bench.sh smoke          every part for seconds on the mock cluster, into .build/bench-smoke
 #   scripts/bench.sh profile        the hot path's top twenty, into .build/bench/profile.txt
 #
-# With KAFKA_HOME set it measures on a real Kafka, and then beside Python consumers, whose packages it installs from PyPI
-# into .build/bench-peers (SLUICE_BENCH_PYTHON=no leaves them out), and beside Kafka Connect where SLUICE_PEERS is set.
+# With KAFKA_HOME set it measures on a real Kafka, and then beside Python consumers, whose packages it installs from
+# PyPI into .build/bench-peers (SLUICE_BENCH_PYTHON=no leaves them out), and beside Kafka Connect where SLUICE_PEERS is
+# set.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 swift=${SWIFT:-$(scripts/find-swift.sh)} || exit 69
@@ -25,7 +26,8 @@ python_peers() {
     if ! cmp -s Benchmarks/peers/requirements.txt "$stamp"; then
         say "installing the Python peers' packages into $folder (PyPI)."
         if ! python3 -m venv "$folder" >&2 ||
-            ! "$folder/bin/pip" install --quiet --disable-pip-version-check -r Benchmarks/peers/requirements.txt >&2; then
+            ! "$folder/bin/pip" install --quiet --disable-pip-version-check \
+                -r Benchmarks/peers/requirements.txt >&2; then
             say "they could not be installed (Debian: python3-venv): the Python peers are left out."
             return 0
         fi

@@ -3,7 +3,8 @@ import Foundation
 
 /// Sluice's configuration for a run: one canonical channel, `legalEntities` with three warehouses each.
 ///
-/// Every legal entity has an Odoo that is away (nothing listens there), so that each order goes to the backlog and stays.
+/// Every legal entity has an Odoo that is away (nothing listens there), so that each order goes to the backlog and
+/// stays.
 struct BenchConfiguration {
     var brokers: [String]
     var group: String

@@ -35,7 +35,8 @@ enum FloorComparison {
                 changes: [
                     """
                     DO $$ DECLARE c record; BEGIN
-                        FOR c IN SELECT conname FROM pg_constraint WHERE conrelid = 'journal'::regclass AND contype = 'c' LOOP
+                        FOR c IN SELECT conname FROM pg_constraint
+                             WHERE conrelid = 'journal'::regclass AND contype = 'c' LOOP
                             EXECUTE format('ALTER TABLE journal DROP CONSTRAINT %I', c.conname);
                         END LOOP;
                     END $$
@@ -44,7 +45,10 @@ enum FloorComparison {
             Variation(
                 name: "copy, keys with their selective column second",
                 changes: [
-                    "ALTER TABLE journal DROP CONSTRAINT journal_pkey, ADD PRIMARY KEY (legal_entity, event_id, channel)",
+                    """
+                    ALTER TABLE journal DROP CONSTRAINT journal_pkey,
+                        ADD PRIMARY KEY (legal_entity, event_id, channel)
+                    """,
                     """
                     ALTER TABLE order_references DROP CONSTRAINT order_references_pkey,
                         ADD PRIMARY KEY (legal_entity, value, kind, issuer, order_ref)

@@ -4,8 +4,9 @@ import Kafka
 
 /// A topic full of a load, drained by `sluice run`: what speed, memory and scale have in common.
 ///
-/// On a real Kafka the topic is filled once and read by each run in a consumer group of its own. The mock cluster forgets
-/// what is older than a few megabytes, so there each run has a topic of its own that is filled while it is read.
+/// On a real Kafka the topic is filled once and read by each run in a consumer group of its own. The mock cluster
+/// forgets what is older than a few megabytes, so there each run has a topic of its own that is filled while it is
+/// read.
 struct Drain {
     /// Records that may be in the mock cluster beyond what has its outcome: well within what it keeps.
     static let mockLead = 20_000

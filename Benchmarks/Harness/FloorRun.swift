@@ -4,8 +4,8 @@ import Postgres
 import Store
 import Synchronization
 
-/// PostgreSQL alone: the rows of the reference load made durable from buffers made beforehand, by as many connections as
-/// there are cores, while nothing else runs.
+/// PostgreSQL alone: the rows of the reference load made durable from buffers made beforehand, by as many connections
+/// as there are cores, while nothing else runs.
 struct FloorRun {
     /// How rows are sent.
     enum Way: String, CaseIterable {
@@ -15,8 +15,8 @@ struct FloorRun {
         case copyUpsertAll
         /// As `copy`, but orders that have a row by UPDATE ... FROM unnest.
         case copyUpdate
-        /// As `copyUpsertAll`, and references and backlog marks of every order of the batch by INSERT ... ON CONFLICT, whether
-        /// they are there or not: what a pipeline does that remembers nothing of them.
+        /// As `copyUpsertAll`, and references and backlog marks of every order of the batch by INSERT ... ON CONFLICT,
+        /// whether they are there or not: what a pipeline does that remembers nothing of them.
         case copyMarkAll
         /// Prepared INSERT ... SELECT unnest ... ON CONFLICT for everything.
         case insert

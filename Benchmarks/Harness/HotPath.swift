@@ -5,8 +5,8 @@ import Partitioner
 
 /// What Sluice does to an event between Kafka and PostgreSQL, in this process and on one thread: decode, route, apply.
 ///
-/// Uses the product's own types. It makes the rows of the floor, is measured by `micro`, and is what profilers look at where
-/// they cannot look at the running process.
+/// Uses the product's own types. It makes the rows of the floor, is measured by `micro`, and is what profilers look at
+/// where they cannot look at the running process.
 struct HotPath {
     /// An event, where its order is among `orders`, and what became of it.
     struct Step {

@@ -4,8 +4,8 @@ import Synchronization
 
 /// What has to be ended and removed, however the bench ends.
 ///
-/// Kafka and PostgreSQL have watchdogs, and our other children die with this process by themselves; here they are ended in
-/// good order, and waited for, when a signal comes half-way.
+/// Kafka and PostgreSQL have watchdogs, and our other children die with this process by themselves; here they are
+/// ended in good order, and waited for, when a signal comes half-way.
 final class Leftovers: Sendable {
     static let shared = Leftovers()
 

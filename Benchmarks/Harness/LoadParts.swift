@@ -97,8 +97,9 @@ struct LatencyPart {
         let latencies = try percentiles(run, prefix: "R0005-")
         SluiceBench.say(
             """
-            latency at \(Figures.number(recordsPerSecond.rounded())) records/s: p50 \(Figures.number(latencies[0])) ms, \
-            p99 \(Figures.number(latencies[1])) ms, p99.9 \(Figures.number(latencies[2])) ms, \
+            latency at \(Figures.number(recordsPerSecond.rounded())) records/s: \
+            p50 \(Figures.number(latencies[0])) ms, p99 \(Figures.number(latencies[1])) ms, \
+            p99.9 \(Figures.number(latencies[2])) ms, \
             \(records / max(1, result.commits.transactions)) a transaction
             """)
         return latencies

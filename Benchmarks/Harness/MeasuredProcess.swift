@@ -3,8 +3,8 @@ import Synchronization
 
 /// A program in a process of its own, whose CPU time and memory are therefore its own.
 ///
-/// It is started through `setpriv --pdeathsig`, so the kernel kills it when the thread that made it ends: it has to be made
-/// on the main thread. It has a process group of its own, so a terminal's interrupt reaches only us.
+/// It is started through `setpriv --pdeathsig`, so the kernel kills it when the thread that made it ends: it has to be
+/// made on the main thread. It has a process group of its own, so a terminal's interrupt reaches only us.
 final class MeasuredProcess: Sendable {
     let pid: pid_t
     private let status = Mutex<Int32?>(nil)

@@ -13,8 +13,10 @@ protocol Peer {
 /// A Python consumer as a team would write it: Benchmarks/peers/consumer.py.
 struct PythonPeer: Peer {
     enum Manner: String {
-        /// Batches, pipeline mode.
+        /// Batches, pipeline mode, a process for each core.
         case batched = "python_batched"
+        /// The same in one process.
+        case batchedAlone = "python_batched_one_process"
         /// One transaction an event.
         case single = "python_single"
     }
@@ -39,7 +41,8 @@ struct PythonPeer: Peer {
         let words = [
             python, script, "--brokers", stage.brokers, "--group", stage.name("peer"), "--topic", topic, "--url",
             database.url, "--limit", String(limit), "--partitions", String(Stage.partitions), "--manner",
-            manner == .batched ? "batched" : "single", "--processes", String(FloorRun.clients),
+            manner == .single ? "single" : "batched", "--processes",
+            manner == .batchedAlone ? "1" : String(FloorRun.clients),
         ]
         let process = try MeasuredProcess(words, log: log)
         guard process.wait(within: .seconds(300)) == 0 else {

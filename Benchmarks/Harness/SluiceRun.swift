@@ -45,7 +45,8 @@ final class SluiceRun {
             environment: environment, log: log)
     }
 
-    /// Waits until the store has `records` outcomes: until the tables have not grown for a moment and the rows are there.
+    /// Waits until the store has `records` outcomes: until the tables have not grown for a moment and the rows are
+    /// there.
     func waitForRecords(_ records: Int, within bound: Duration = .seconds(300)) throws {
         var connection = try database.connect()
         let end = ContinuousClock.now + bound

@@ -46,6 +46,10 @@ struct SpeedPart {
         if let python = options.python {
             peers.append(
                 PythonPeer(
+                    stage: stage, python: python, manner: .batchedAlone, topic: topic, limit: min(load.records, 150_000)
+                ))
+            peers.append(
+                PythonPeer(
                     stage: stage, python: python, manner: .batched, topic: topic, limit: min(load.records, 250_000)))
             peers.append(
                 PythonPeer(
@@ -71,7 +75,11 @@ struct SpeedPart {
             "python_batched_ratio", ratios(ours, PythonPeer.Manner.batched.rawValue), note: "bar 2.5, aim 4")
         figures.add("python_single_ratio", ratios(ours, PythonPeer.Manner.single.rawValue), note: "bar 20, aim 40")
         figures.add("jdbc_sink_ratio", ratios(ours, JDBCSinkPeer.name), note: "bar 1.0, aim 1.5")
-        for name in [PythonPeer.Manner.batched.rawValue, PythonPeer.Manner.single.rawValue, JDBCSinkPeer.name] {
+        figures.add("python_batched_one_process_ratio", ratios(ours, PythonPeer.Manner.batchedAlone.rawValue))
+        for name in [
+            PythonPeer.Manner.batched.rawValue, PythonPeer.Manner.batchedAlone.rawValue,
+            PythonPeer.Manner.single.rawValue, JDBCSinkPeer.name,
+        ] {
             figures.add("\(name)_events_per_second", rates[name] ?? [], unit: "1/s")
         }
         figures.add(

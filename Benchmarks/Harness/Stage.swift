@@ -5,9 +5,9 @@ import Synchronization
 
 /// What one part stands on: a broker, a PostgreSQL and a folder, all private, all gone at the end.
 ///
-/// Everything that is compared in a part uses the same server with the same settings. `track_commit_timestamp` makes the
-/// server write down when each transaction was committed: all rates and latencies come from there, for us, the floor and
-/// the peers alike, and nobody has to ask while the clock runs.
+/// Everything that is compared in a part uses the same server with the same settings. `track_commit_timestamp` makes
+/// the server write down when each transaction was committed: all rates and latencies come from there, for us, the
+/// floor and the peers alike, and nobody has to ask while the clock runs.
 final class Stage {
     static let odooKeyVariable = "SLUICE_BENCH_ODOO_KEY"
     static let storeVariable = "SLUICE_BENCH_DATABASE_URL"
