@@ -207,6 +207,7 @@ public final class DeliveryService: Sendable {
                         [("legal_entity", .text(entity)), ("reason", .text(failure.description))])
                 }
                 record.ending = Self.endingCodes
+                record.isRefused = visit.result.end == .refused
                 let upToDate = try Backlog.record(record, legalEntity: entity, &connection)
                 service.state.withLock { _ = $0.finished.removeFirst() }
                 underway[visit.destination].remove(visit.taken.orderRef)

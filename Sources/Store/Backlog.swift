@@ -35,6 +35,8 @@ public struct DeliveryRecord: Sendable {
     public var isComplete: Bool
     /// Not complete: when to try again, in microseconds from now.
     public var retryAfter: Int64
+    /// Not complete because of what the order itself was: a change of it is reason to try again at once.
+    public var isRefused = false
     /// Exceptions to raise: code, severity, detail.
     public var raised: [(code: String, severity: String, detail: String)] = []
     /// Codes that end when the order is up to date.
@@ -209,8 +211,10 @@ public enum Backlog {
                 _ = try connection.query(done, key)
             } else {
                 var retry = key
-                retry.int64(delivery.isComplete ? 0 : delivery.retryAfter)
-                retry.bool(delivery.isComplete)
+                // What came while the visit was under way found the order taken, and could not hasten it.
+                let isFresh = delivery.isComplete || (delivery.isRefused && version != delivery.version)
+                retry.int64(isFresh ? 0 : delivery.retryAfter)
+                retry.bool(isFresh)
                 _ = try connection.query(again, retry)
             }
             _ = try connection.execute("COMMIT")

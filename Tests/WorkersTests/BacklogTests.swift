@@ -1,0 +1,63 @@
+import OrderEvents
+import Orders
+import Postgres
+import Store
+import Testing
+
+@testable import Workers
+
+/// What delivery takes from the store and puts back.
+@Suite struct BacklogTests {
+    private static let lease: Int64 = 60_000_000
+    private static let long: Int64 = 600_000_000
+
+    private func take(_ bench: inout Bench) throws -> [BacklogOrder] {
+        try Backlog.take(legalEntity: "ACME", limit: 10, lease: Self.lease, &bench.connection)
+    }
+
+    private func refusal(of taken: BacklogOrder) -> DeliveryRecord {
+        var record = DeliveryRecord(
+            orderRef: taken.orderRef, version: taken.order.version, state: 1, odooID: nil, document: Array("{}".utf8),
+            isComplete: false, retryAfter: Self.long)
+        record.isRefused = true
+        return record
+    }
+
+    @Test func refusedOrderWaitsAndIsHastenedByNews() throws {
+        var bench = try Bench()
+        try bench.apply([bench.store.event("e1", "O-1", "received", offset: 0, sequence: 1)])
+        let taken = try #require(try take(&bench).first)
+        #expect(try take(&bench).isEmpty, "under lease")
+        try Backlog.record(refusal(of: taken), legalEntity: "ACME", &bench.connection)
+        #expect(try take(&bench).isEmpty, "waits for its turn")
+        try bench.apply([bench.store.event("e2", "O-1", "validated", offset: 1, sequence: 2)])
+        #expect(try take(&bench).map(\.orderRef) == ["O-1"])
+    }
+
+    /// The news found the order taken, so it could not hasten it.
+    @Test func newsDuringARefusedVisitMakesTheOrderDueAtOnce() throws {
+        var bench = try Bench()
+        try bench.apply([bench.store.event("e1", "O-1", "received", offset: 0, sequence: 1)])
+        let taken = try #require(try take(&bench).first)
+        try bench.apply([bench.store.event("e2", "O-1", "validated", offset: 1, sequence: 2)])
+        try Backlog.record(refusal(of: taken), legalEntity: "ACME", &bench.connection)
+        let again = try take(&bench)
+        #expect(again.map(\.order.version) == [2])
+        #expect(again.map(\.attempts) == [1])
+    }
+
+    @Test func newsDuringAVisitThatSucceededKeepsTheOrderBehind() throws {
+        var bench = try Bench()
+        try bench.apply([bench.store.event("e1", "O-1", "received", offset: 0, sequence: 1)])
+        let taken = try #require(try take(&bench).first)
+        try bench.apply([bench.store.event("e2", "O-1", "validated", offset: 1, sequence: 2)])
+        var record = refusal(of: taken)
+        record.isComplete = true
+        #expect(try Backlog.record(record, legalEntity: "ACME", &bench.connection) == false)
+        let again = try #require(try take(&bench).first)
+        record.version = again.order.version
+        record.orderRef = again.orderRef
+        #expect(try Backlog.record(record, legalEntity: "ACME", &bench.connection) == true)
+        #expect(try bench.count("backlog") == 0)
+    }
+}
