@@ -50,7 +50,7 @@ extension Order {
     ///   - warehouse: canonical code of the warehouse, or empty.
     ///   - lifecycle: the legal entity's rules.
     ///   - waited: the event was parked and its time is up: what it waited for is overruled by its fallback.
-    /// - Returns: what became of the event, and what has to be written.
+    /// - Returns: what became of it, what it raised and resolved, and what the caller has to do.
     public mutating func apply(
         _ event: OrderEvent, channel: ChannelRules, warehouse: String = "", lifecycle: Lifecycle = .standard,
         waited: Bool = false

@@ -8,74 +8,36 @@ public import OrderEvents
 //
 // Sequence: events of one order never are in two batches at once. While an order has events waiting or in flight, its
 // later events join the lane in which the first of them waits, whatever warehouse they name: so one queue holds the
-// order's sequence. An event whose order is in flight is set aside in its lane and looked at first next time.
-
-/// Bounds of the lanes.
-public struct LaneBounds: Sendable {
-    /// Bytes that may wait or be in flight in all lanes together.
-    public var processBytes: Int
-    /// Bytes that may wait in one lane.
-    public var laneBytes: Int
-    /// Events of one batch at most.
-    public var batchEvents: Int
-    /// Bytes of one batch at most.
-    public var batchBytes: Int
-    /// How long the first event of a batch may wait for company, in microseconds.
-    public var linger: Int64
-
-    /// Bounds; see the properties.
-    public init(processBytes: Int, laneBytes: Int, batchEvents: Int = 2000, batchBytes: Int = 8 << 20, linger: Int64) {
-        self.processBytes = processBytes
-        self.laneBytes = laneBytes
-        self.batchEvents = batchEvents
-        self.batchBytes = batchBytes
-        self.linger = linger
-    }
-}
-
-/// Events of one or more lanes that go through one transaction.
-public struct LaneBatch: Sendable {
-    /// Identifies the batch until it is completed.
-    public let id: UInt32
-    /// The events; those of one order are in their sequence.
-    public var items: [Taken]
-    /// Their memory.
-    public let bytes: Int
-}
-
-/// What a worker that asked for a batch has to do.
-public enum Offer: Sendable {
-    /// Work on it and complete it.
-    case batch(LaneBatch)
-    /// Ask again at this time (microseconds of the caller's clock), or when something new came.
-    case wait(until: Int64?)
-}
+// order's sequence. An event that reaches the front while its order is in flight is set aside with its order, and goes
+// first when that order's batch is complete. Nothing is looked at twice: the work of a call is what it moves.
 
 /// The lanes of one store and the order in which they are served.
 public struct LaneSchedule: Sendable {
     private struct LaneState: Sendable {
         let entity: Int
-        var waiting = Ring<Taken>()
-        var setAside: [Taken] = []
+        /// Events in the sequence in which they came.
+        var waiting = Chain()
+        /// Orders whose batch is complete and that have events set aside: they go first.
+        var firstReady: Int32 = -1
+        var lastReady: Int32 = -1
+        /// Events set aside.
+        var setAside = 0
         var bytes = 0
-        var deficit = 0
         var isActive = false
         var isFull = false
-        var feeders: Set<Int32> = []
-        var events: Int { waiting.count + setAside.count }
+        var feeders = PartitionSet()
+
+        var events: Int { waiting.count + setAside }
+        /// Whether a turn would move anything.
+        var canGo: Bool { firstReady >= 0 || (waiting.count > 0 && setAside < LaneSchedule.maximumSetAside) }
     }
 
     private struct EntityState: Sendable {
-        let weight: Int
+        /// What a turn is worth, in thousandths of an event.
+        let quantum: Int
         var lanes = Ring<Int>()
         var deficit = 0
         var isActive = false
-    }
-
-    private struct OrderState: Sendable {
-        var open: UInt32
-        var lane: Int32
-        var batch: UInt32
     }
 
     /// Depth of one lane's queue, for metrics.
@@ -88,8 +50,10 @@ public struct LaneSchedule: Sendable {
         public var oldest: Timestamp?
     }
 
-    /// Events an entity of weight 1 may take per turn.
+    /// Events that the lightest entity may take per turn, and a lane of any entity before the next lane.
     static let quantum = 32
+    /// Events that the heaviest entity may take per turn: what the others wait for at most.
+    static let maximumQuantum = 512
     /// Events of orders in flight that a lane sets aside before it waits for them.
     static let maximumSetAside = 8192
     /// A pause ends when the level has fallen to this share of the bound, so that it does not flutter.
@@ -98,10 +62,15 @@ public struct LaneSchedule: Sendable {
     private var lanes: [LaneState]
     private var entities: [EntityState]
     private var turn = Ring<Int>()
-    private var orders: [UInt64: OrderState] = [:]
-    private var inFlight: [UInt32: LaneBatch.Receipt] = [:]
+    /// The entity whose turn a full batch interrupted.
+    private var serving: Int?
+    private var events = EventPool()
+    private var orders = OrderTable()
+    private var inFlight: [UInt32: Receipt] = [:]
     private var nextBatch: UInt32 = 1
-    private var oldestWaiting: Int64?
+    /// When a batch is due, however small; nil: nothing could go into one.
+    private var dueAt: Int64?
+    private var setAsideEvents = 0
     private var fullLanes: Set<Int> = []
     private let bounds: LaneBounds
 
@@ -121,8 +90,19 @@ public struct LaneSchedule: Sendable {
         let entityCount = Int(lanes.map(\.entity).max() ?? -1) + 2
         var weights = Array(repeating: 1, count: entityCount)
         for lane in lanes { weights[Int(lane.entity) + 1] = max(1, lane.weight) }
-        entities = weights.map { EntityState(weight: $0) }
+        let quanta = Self.quanta(weights)
+        entities = quanta.map { EntityState(quantum: $0) }
         self.lanes = lanes.map { LaneState(entity: Int($0.entity) + 1) }
+    }
+
+    /// Turns in proportion to the weights: no longer than `maximumQuantum`, else as long as `quantum` for the lightest.
+    private static func quanta(_ weights: [Int]) -> [Int] {
+        let heaviest = weights.max() ?? 1
+        // Dead letters have weight 1 and no say in it.
+        let lightest = weights.dropFirst().min() ?? 1
+        return weights.map { weight in
+            max(1, min(weight * quantum * 1000 / lightest, weight * maximumQuantum * 1000 / heaviest))
+        }
     }
 
     /// Whether nothing waits and nothing is in flight.
@@ -132,10 +112,34 @@ public struct LaneSchedule: Sendable {
     public var laneCount: Int { lanes.count }
 
     /// Depth of lane `index`.
+    ///
+    /// Looks at every open order when the lane has set events aside; `depths` does that once for all lanes.
     public func depth(ofLane index: Int) -> Depth {
         let lane = lanes[index]
-        let oldest = [lane.setAside.first?.source.polledAt, lane.waiting.first?.source.polledAt].compactMap { $0 }.min()
+        var oldest = events.oldest(of: lane.waiting)
+        if lane.setAside > 0 {
+            for order in orders.all where order.lane == index {
+                oldest = [oldest, events.oldest(of: order.blocked)].compactMap { $0 }.min()
+            }
+        }
         return Depth(events: lane.events, bytes: lane.bytes, oldest: oldest)
+    }
+
+    /// Depths of the lanes in which anything waits, by lane index.
+    public func depths() -> [(lane: Int, depth: Depth)] {
+        var setAside: [Int: Timestamp] = [:]
+        if setAsideEvents > 0 {
+            for order in orders.all {
+                guard let time = events.oldest(of: order.blocked) else { continue }
+                setAside[order.lane] = min(setAside[order.lane] ?? time, time)
+            }
+        }
+        return lanes.indices.compactMap { index in
+            let lane = lanes[index]
+            guard lane.events > 0 else { return nil }
+            let oldest = [events.oldest(of: lane.waiting), setAside[index]].compactMap { $0 }.min()
+            return (index, Depth(events: lane.events, bytes: lane.bytes, oldest: oldest))
+        }
     }
 
     // MARK: - In
@@ -144,24 +148,31 @@ public struct LaneSchedule: Sendable {
     ///
     /// `now`: microseconds of the caller's clock.
     public mutating func enqueue(_ taken: consuming Taken, now: Int64) {
-        let hash = taken.orderHash
-        var index = max(0, taken.lane)
-        if hash != 0 {
-            if let known = orders[hash] {
-                index = known.lane
-                orders[hash]?.open += 1
-            } else {
-                orders[hash] = OrderState(open: 1, lane: index, batch: 0)
-            }
+        var lane = 0
+        var hash: UInt64 = 0
+        let partition: Int32
+        switch taken {
+        case .event(let event):
+            lane = Int(max(0, event.lane))
+            hash = event.orderHash
+            partition = event.source.partition
+        case .deadLetter(let letter):
+            // Dead letters wait in lane 0 and belong to no order.
+            partition = letter.source.partition
         }
-        let lane = Int(index)
         let cost = taken.cost
-        lanes[lane].feeders.insert(taken.source.partition)
+        var order: Int32 = -1
+        if hash != 0 {
+            order = orders.index(of: hash, lane: lane)
+            orders[order].open += 1
+            lane = orders[order].lane
+        }
+        lanes[lane].feeders.insert(partition)
         lanes[lane].bytes += cost
-        lanes[lane].waiting.append(taken)
+        events.append(consume taken, order: order, cost: cost, to: &lanes[lane].waiting)
         openBytes += cost
         waitingEvents += 1
-        if oldestWaiting == nil { oldestWaiting = now }
+        dueAt = min(dueAt ?? Int64.max, now + bounds.linger)
         if lanes[lane].bytes >= bounds.laneBytes, !lanes[lane].isFull {
             lanes[lane].isFull = true
             fullLanes.insert(lane)
@@ -171,7 +182,7 @@ public struct LaneSchedule: Sendable {
     }
 
     private mutating func activate(_ lane: Int) {
-        guard !lanes[lane].isActive else { return }
+        guard !lanes[lane].isActive, lanes[lane].canGo else { return }
         lanes[lane].isActive = true
         let entity = lanes[lane].entity
         entities[entity].lanes.append(lane)
@@ -185,7 +196,7 @@ public struct LaneSchedule: Sendable {
         if isFull { return Pressure(everything: true) }
         if fullLanes.isEmpty { return .none }
         var partitions: Set<Int32> = []
-        for lane in fullLanes { partitions.formUnion(lanes[lane].feeders) }
+        for lane in fullLanes { lanes[lane].feeders.add(to: &partitions) }
         return Pressure(partitions: partitions)
     }
 
@@ -193,36 +204,40 @@ public struct LaneSchedule: Sendable {
 
     /// The next batch, or when to ask again.
     public mutating func next(now: Int64) -> Offer {
-        guard waitingEvents > 0, let oldest = oldestWaiting else { return .wait(until: nil) }
-        let ripe = waitingEvents >= bounds.batchEvents || isFull || now - oldest >= bounds.linger
-        guard ripe else { return .wait(until: oldest + bounds.linger) }
-        var batch = Assembly(id: nextBatch)
-        var idle = 0
-        while !batch.isFull(bounds), idle < turn.count, let entity = turn.popFirst() {
-            let before = batch.items.count
-            serve(entity, &batch)
-            idle = batch.items.count == before ? idle + 1 : 0
+        guard let dueAt else { return .wait(until: nil) }
+        guard waitingEvents - setAsideEvents >= bounds.batchEvents || isFull || now >= dueAt else {
+            return .wait(until: dueAt)
         }
+        var batch = Assembly(id: nextBatch)
+        batch.items.reserveCapacity(min(bounds.batchEvents, waitingEvents))
+        while !batch.isFull(bounds), let entity = takeTurn() { serve(entity, &batch) }
+        // A batch that is not full has taken all that could go: then the next event or completion sets the time.
+        self.dueAt = batch.isFull(bounds) ? Int64.min : nil
         guard !batch.items.isEmpty else { return .wait(until: nil) }
         nextBatch = nextBatch == UInt32.max ? 1 : nextBatch + 1
-        waitingEvents -= batch.items.count
-        oldestWaiting = waitingEvents == 0 ? nil : now
-        inFlight[batch.id] = LaneBatch.Receipt(orders: batch.orders, bytes: batch.bytes)
+        inFlight[batch.id] = Receipt(orders: batch.orders, bytes: batch.bytes)
         return .batch(LaneBatch(id: batch.id, items: batch.items, bytes: batch.bytes))
+    }
+
+    /// The entity whose turn it is.
+    private mutating func takeTurn() -> Int? {
+        if let serving {
+            self.serving = nil
+            return serving
+        }
+        guard let entity = turn.popFirst() else { return nil }
+        entities[entity].deficit += entities[entity].quantum
+        return entity
     }
 
     /// One entity's turn: its quantum of events from its lanes.
     private mutating func serve(_ entity: Int, _ batch: inout Assembly) {
-        entities[entity].deficit += Self.quantum * entities[entity].weight
-        var idle = 0
-        while entities[entity].deficit > 0, !batch.isFull(bounds), idle < entities[entity].lanes.count,
-            let lane = entities[entity].lanes.popFirst()
-        {
-            let share = min(Self.quantum, entities[entity].deficit)
-            let taken = take(share, from: lane, &batch)
-            entities[entity].deficit -= taken
-            idle = taken == 0 ? idle + 1 : 0
-            if lanes[lane].events > 0 {
+        while entities[entity].deficit >= 1000, !batch.isFull(bounds), let lane = entities[entity].lanes.popFirst() {
+            let share = min(Self.quantum, entities[entity].deficit / 1000)
+            let before = batch.items.count
+            take(share, from: lane, &batch)
+            entities[entity].deficit -= (batch.items.count - before) * 1000
+            if lanes[lane].canGo {
                 entities[entity].lanes.append(lane)
             } else {
                 lanes[lane].isActive = false
@@ -231,67 +246,76 @@ public struct LaneSchedule: Sendable {
         if entities[entity].lanes.isEmpty {
             entities[entity].isActive = false
             entities[entity].deficit = 0
+        } else if entities[entity].deficit >= 1000 {
+            serving = entity
         } else {
-            // What it could not use because its orders are in flight is not saved up.
-            if !batch.isFull(bounds) { entities[entity].deficit = min(0, entities[entity].deficit) }
             turn.append(entity)
         }
     }
 
-    private mutating func take(_ share: Int, from index: Int, _ batch: inout Assembly) -> Int {
-        var taken = 0
-        if !lanes[index].setAside.isEmpty { taken = takeSetAside(share, from: index, &batch) }
-        while taken < share, !batch.isFull(bounds), lanes[index].setAside.count < Self.maximumSetAside,
-            let item = lanes[index].waiting.popFirst()
+    /// Moves up to `share` events of the lane into the batch.
+    private mutating func take(_ share: Int, from lane: Int, _ batch: inout Assembly) {
+        let most = batch.items.count + share
+        let bytesBefore = batch.bytes
+        while batch.items.count < most, !batch.isFull(bounds), lanes[lane].firstReady >= 0 {
+            let order = lanes[lane].firstReady
+            guard claim(order, &batch) else {
+                // It went into another batch: that batch's completion makes it ready again.
+                dropFirstReady(lane)
+                continue
+            }
+            while batch.items.count < most, !batch.isFull(bounds), orders[order].blocked.count > 0 {
+                batch.bytes += events.popFirst(of: &orders[order].blocked, into: &batch.items)
+                orders[order].inBatch += 1
+                lanes[lane].setAside -= 1
+                setAsideEvents -= 1
+                waitingEvents -= 1
+            }
+            if orders[order].blocked.count == 0 { dropFirstReady(lane) }
+        }
+        while batch.items.count < most, !batch.isFull(bounds), lanes[lane].setAside < Self.maximumSetAside,
+            let order = events.firstOrder(of: lanes[lane].waiting)
         {
-            if claim(item.orderHash, for: batch.id, &batch) {
-                taken += 1
-                leave(index, item.cost)
-                batch.add(item)
+            if order < 0 || (orders[order].blocked.count == 0 && claim(order, &batch)) {
+                batch.bytes += events.popFirst(of: &lanes[lane].waiting, into: &batch.items)
+                if order >= 0 { orders[order].inBatch += 1 }
+                waitingEvents -= 1
             } else {
-                lanes[index].setAside.append(item)
+                events.moveFirst(of: &lanes[lane].waiting, to: &orders[order].blocked)
+                lanes[lane].setAside += 1
+                setAsideEvents += 1
             }
         }
-        return taken
-    }
-
-    private mutating func takeSetAside(_ share: Int, from index: Int, _ batch: inout Assembly) -> Int {
-        var taken = 0
-        var kept: [Taken] = []
-        let items = lanes[index].setAside
-        lanes[index].setAside = []
-        for item in items {
-            if taken < share, !batch.isFull(bounds), claim(item.orderHash, for: batch.id, &batch) {
-                taken += 1
-                leave(index, item.cost)
-                batch.add(item)
-            } else {
-                kept.append(item)
-            }
-        }
-        lanes[index].setAside = kept
-        return taken
+        fall(lane, by: batch.bytes - bytesBefore)
     }
 
     /// Whether the order is free, or in this very batch already.
-    private mutating func claim(_ hash: UInt64, for id: UInt32, _ batch: inout Assembly) -> Bool {
-        guard hash != 0, let known = orders[hash] else { return true }
-        if known.batch == id { return true }
-        guard known.batch == 0 else { return false }
-        orders[hash]?.batch = id
-        batch.orders.append(hash)
+    private mutating func claim(_ order: Int32, _ batch: inout Assembly) -> Bool {
+        if orders[order].batch == batch.id { return true }
+        guard orders[order].batch == 0 else { return false }
+        orders[order].batch = batch.id
+        batch.orders.append(order)
         return true
     }
 
-    private mutating func leave(_ lane: Int, _ cost: Int) {
-        lanes[lane].bytes -= cost
-        guard lanes[lane].isFull, Double(lanes[lane].bytes) <= Double(bounds.laneBytes) * Self.resumeShare else {
-            if lanes[lane].bytes == 0 { lanes[lane].feeders.removeAll() }
-            return
+    /// The lane's level fell: a full one may take again.
+    private mutating func fall(_ lane: Int, by bytes: Int) {
+        lanes[lane].bytes -= bytes
+        if lanes[lane].isFull {
+            guard Double(lanes[lane].bytes) <= Double(bounds.laneBytes) * Self.resumeShare else { return }
+            lanes[lane].isFull = false
+            fullLanes.remove(lane)
+            lanes[lane].feeders.removeAll()
+        } else if lanes[lane].bytes == 0 {
+            lanes[lane].feeders.removeAll()
         }
-        lanes[lane].isFull = false
-        lanes[lane].feeders.removeAll()
-        fullLanes.remove(lane)
+    }
+
+    private mutating func dropFirstReady(_ lane: Int) {
+        let order = lanes[lane].firstReady
+        lanes[lane].firstReady = orders[order].nextReady
+        if lanes[lane].firstReady < 0 { lanes[lane].lastReady = -1 }
+        orders[order].isReady = false
     }
 
     // MARK: - Done
@@ -301,56 +325,49 @@ public struct LaneSchedule: Sendable {
         guard let receipt = inFlight.removeValue(forKey: batch.id) else { return }
         openBytes -= receipt.bytes
         if isFull, Double(openBytes) <= Double(bounds.processBytes) * Self.resumeShare { isFull = false }
-        for item in batch.items where item.orderHash != 0 { orders[item.orderHash]?.open -= 1 }
-        for hash in receipt.orders {
-            if orders[hash]?.open == 0 {
-                orders.removeValue(forKey: hash)
-            } else {
-                orders[hash]?.batch = 0
+        for order in receipt.orders {
+            orders[order].open -= orders[order].inBatch
+            orders[order].inBatch = 0
+            orders[order].batch = 0
+            if orders[order].open == 0 {
+                orders.close(order)
+            } else if orders[order].blocked.count > 0 {
+                makeReady(order)
             }
         }
-        // Only events set aside may be left: they are ripe at once.
-        if waitingEvents > 0, oldestWaiting == nil { oldestWaiting = Int64.min / 2 }
+    }
+
+    /// What was set aside has waited long enough: a batch is due at once.
+    private mutating func makeReady(_ order: Int32) {
+        dueAt = Int64.min
+        guard !orders[order].isReady else { return }
+        let lane = orders[order].lane
+        orders[order].isReady = true
+        orders[order].nextReady = -1
+        if lanes[lane].lastReady >= 0 {
+            orders[lanes[lane].lastReady].nextReady = order
+        } else {
+            lanes[lane].firstReady = order
+        }
+        lanes[lane].lastReady = order
+        activate(lane)
     }
 }
 
-extension LaneBatch {
-    /// What the schedule remembers of a batch in flight.
-    struct Receipt: Sendable {
-        var orders: [UInt64]
-        var bytes: Int
-    }
+/// What the schedule remembers of a batch in flight.
+private struct Receipt: Sendable {
+    var orders: [Int32]
+    var bytes: Int
 }
 
 /// A batch being put together.
 private struct Assembly {
     let id: UInt32
     var items: [Taken] = []
-    var orders: [UInt64] = []
+    var orders: [Int32] = []
     var bytes = 0
 
+    init(id: UInt32) { self.id = id }
+
     func isFull(_ bounds: LaneBounds) -> Bool { items.count >= bounds.batchEvents || bytes >= bounds.batchBytes }
-
-    mutating func add(_ item: Taken) {
-        bytes += item.cost
-        items.append(item)
-    }
-}
-
-extension Taken {
-    /// Index of the lane; 0 for a dead letter.
-    var lane: Int32 {
-        switch self {
-        case .event(let event): event.lane
-        case .deadLetter: 0
-        }
-    }
-
-    /// Hash of the order; 0 for a dead letter.
-    var orderHash: UInt64 {
-        switch self {
-        case .event(let event): event.orderHash
-        case .deadLetter: 0
-        }
-    }
 }
