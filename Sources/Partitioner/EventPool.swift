@@ -1,8 +1,8 @@
 import OrderEvents
 
-// The memory of all events that wait. Queues are chains of indexes through one array, so that ten thousand lanes and the
-// orders that wait for a batch in flight cost no memory of their own, and an event is moved twice: in, and out into its
-// batch.
+// The memory of all events that wait. Queues are chains of indexes through one array, so that ten thousand lanes and
+// the orders that wait for a batch in flight cost no memory of their own, and an event is moved twice: in, and out into
+// its batch.
 
 /// A first-in-first-out queue of pool indexes; the links are in the pool.
 struct Chain: Sendable {
