@@ -276,7 +276,8 @@ public struct LaneSchedule: Sendable {
         while batch.items.count < most, !batch.isFull(bounds), lanes[lane].setAside < Self.maximumSetAside,
             let order = events.firstOrder(of: lanes[lane].waiting)
         {
-            if order < 0 || (orders[order].blocked.count == 0 && claim(order, &batch)) {
+            // Free orders have nothing set aside here: the loop above has taken it all, or ended the share.
+            if order < 0 || claim(order, &batch) {
                 batch.bytes += events.popFirst(of: &lanes[lane].waiting, into: &batch.items)
                 if order >= 0 { orders[order].inBatch += 1 }
                 waitingEvents -= 1

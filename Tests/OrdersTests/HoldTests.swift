@@ -86,6 +86,13 @@ import Testing
         #expect(desk.tell(release("credit", 7)).resolved == [.holdViolated])
     }
 
+    @Test func whatLeftBeforeTheHoldBeganViolatesNothing() {
+        var desk = Desk([Told(.received, 1), hold("credit", 8)])
+        let late = desk.tell(.partiallyFulfilled, 5, channel: "wms")
+        #expect(late.disposition == .allow && late.raised.isEmpty && late.to == .onHold)
+        #expect(desk.tell(.partiallyFulfilled, 9, channel: "wms").raised == [.holdViolated])
+    }
+
     @Test func ofEqualTimesTheLogDecidesUnlessNumbersDo() {
         var byLog = Desk([Told(.received, 1), hold("credit", 2), release("credit", 2), hold("credit", 2)])
         #expect(byLog.order.state == .onHold)
