@@ -1,6 +1,5 @@
 public import OrderEvents
 public import Partitioner
-internal import Synchronization
 
 /// The lanes of one store between the poll thread and the workers: `LaneSchedule` under one lock, with waiting.
 ///
@@ -15,7 +14,6 @@ public final class LaneQueues: Sendable {
     }
 
     private let state: Monitor<State>
-    private let lastPressure = Mutex(Pressure.none)
     /// How long a worker waits at most before it looks again.
     private static let longestWait: Int64 = 1_000_000
 
@@ -37,16 +35,14 @@ public final class LaneQueues: Sendable {
     /// Called on the poll thread.
     public func offer(_ burst: [Taken]) {
         let now = Self.clock()
-        let pressure = state.change { state in
+        state.change { state in
             for taken in burst { state.schedule.enqueue(taken, now: now) }
             state.news += 1
-            return state.schedule.pressure()
         }
-        lastPressure.withLock { $0 = pressure }
     }
 
     /// What has to be paused now.
-    public func pressure() -> Pressure { lastPressure.withLock { $0 } }
+    public func pressure() -> Pressure { state.withLock { $0.schedule.pressure() } }
 
     /// The next batch; blocks until there is one.
     ///
@@ -69,12 +65,10 @@ public final class LaneQueues: Sendable {
 
     /// The batch has its durable outcomes, or is given up.
     public func complete(_ batch: LaneBatch) {
-        let pressure = state.change { state in
+        state.change { state in
             state.schedule.complete(batch)
             state.news += 1
-            return state.schedule.pressure()
         }
-        lastPressure.withLock { $0 = pressure }
     }
 
     /// No more batches: workers that wait return.
@@ -88,10 +82,7 @@ public final class LaneQueues: Sendable {
     /// Depths of all lanes that hold anything, by lane index, and the bytes open in all.
     public func depths() -> (lanes: [(lane: Int, depth: LaneSchedule.Depth)], openBytes: Int) {
         state.withLock { state in
-            let lanes = (0..<state.schedule.laneCount).compactMap { lane -> (lane: Int, depth: LaneSchedule.Depth)? in
-                let depth = state.schedule.depth(ofLane: lane)
-                return depth.events > 0 ? (lane, depth) : nil
-            }
+            let lanes = state.schedule.depths().map { (lane: $0.lane, depth: $0.depth) }
             return (lanes, state.schedule.openBytes)
         }
     }
