@@ -124,7 +124,8 @@ final class Stage {
     func waitUntilSettled(_ sent: Int64, _ program: Program) throws {
         let sql = """
             SELECT (SELECT count(*) FROM outcomes)
-                - 1000000 * (SELECT count(*) FROM parked WHERE released_at IS NULL AND due_at < now() + interval '1 day')
+                - 1000000 * (
+                    SELECT count(*) FROM parked WHERE released_at IS NULL AND due_at < now() + interval '1 day')
                 - 1000000 * (
                     SELECT count(*) FROM backlog b JOIN orders o USING (legal_entity, order_ref)
                     LEFT JOIN deliveries d USING (legal_entity, order_ref)
