@@ -119,8 +119,8 @@ final class Stage {
 
     /// Waits until `sent` records have their outcome, nothing parked is due and Odoo is up to date.
     ///
-    /// An order that was cancelled while nobody knows whether it was created (its visit was killed) is watched for three
-    /// minutes, because Odoo may still do what it was asked: that one does not count.
+    /// An order that was cancelled while nobody knows whether it was created (its visit was killed) is watched for
+    /// three minutes, because Odoo may still do what it was asked: that one does not count.
     func waitUntilSettled(_ sent: Int64, _ program: Program) throws {
         let sql = """
             SELECT (SELECT count(*) FROM outcomes)
