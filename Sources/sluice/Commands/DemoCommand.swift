@@ -173,14 +173,3 @@ enum DemoCommand {
         }
     }
 }
-
-extension ConfigurationSource {
-    /// Loads from `path`.
-    static func load(path: String) throws(CommandFailure) -> Configuration {
-        do throws(ConfigurationError) {
-            return try Configuration.load(path: path)
-        } catch {
-            throw CommandFailure(code: .configuration, message: "the configuration is refused\n\(error.description)")
-        }
-    }
-}

@@ -41,6 +41,11 @@ enum ConfigurationSource {
             throw CommandFailure(
                 code: .usage, message: "say where the configuration is: --config PATH or SLUICE_CONFIG")
         }
+        return try load(path: path)
+    }
+
+    /// Loads from `path`; what is refused is said in the words of `sluice check`.
+    static func load(path: String) throws(CommandFailure) -> Configuration {
         do throws(ConfigurationError) {
             return try Configuration.load(path: path)
         } catch {
