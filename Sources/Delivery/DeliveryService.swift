@@ -349,7 +349,7 @@ extension Destination {
                     unitPrice: $0.unitPrice?.description)
             },
             customerRef: order.customerRef, customerName: order.customerName,
-            warehouse: order.warehouses.first.flatMap { settings.warehouses[$0] },
+            warehouse: order.warehouses.first.flatMap { settings.warehouses[$0.code] },
             holds: order.holds.filter { $0.endedAt == nil }.map(\.reason))
     }
 }

@@ -30,7 +30,7 @@ public struct Evaluation: Equatable, Sendable {
     public var raised: [ExceptionCode] = []
     /// Open exceptions whose cause ended.
     public var resolved: [ExceptionCode] = []
-    /// Whether the order's row has to be written: its version went up, or what it remembers of its channels changed.
+    /// Whether the order's row has to be written: its version went up, or what it remembers changed.
     public var changed = false
     /// Whether parked events of the order may go on now: look them up and evaluate them again.
     public var releasesParked = false
@@ -48,65 +48,127 @@ extension Order {
     ///   - event: an event of this order; the caller has made sure that its idempotency key is new.
     ///   - channel: how the event's channel counts.
     ///   - warehouse: canonical code of the warehouse, or empty.
-    ///   - lifecycle: the legal entity's rules.
+    ///   - rules: what the legal entity decides.
     ///   - waited: the event was parked and its time is up: what it waited for is overruled by its fallback.
     /// - Returns: what became of it, what it raised and resolved, and what the caller has to do.
     public mutating func apply(
-        _ event: OrderEvent, channel: ChannelRules, warehouse: String = "", lifecycle: Lifecycle = .standard,
+        _ event: OrderEvent, channel: ChannelRules, warehouse: String = "", rules: OrderRules = .standard,
         waited: Bool = false
     ) -> Evaluation {
         let before = state
         let telling = telling(of: event, channel)
         if telling.isBehindGap, !waited, event.refusal?.code != .channelNotListed {
-            return park(.sequenceGap, telling, before)
+            return park(.sequenceGap, telling, before, rules)
         }
-        if let refusal = event.refusal { return refuse(refusal.code, telling, before) }
-        var ruling = ruling(telling, lifecycle)
-        if ruling.rule.disposition == .park {
-            guard waited, let fallback = ruling.rule.fallback else {
-                return wait(ruling.rule.code ?? .orderNotBegun, telling, before)
+        if let refusal = event.refusal { return refuse(refusal.code, telling, before, rules) }
+        let mayBegin = event.status != nil && rules.owners.rank(of: channel.name, in: .order) != nil
+        if path == nil, !mayBegin { return wait(.orderNotBegun, telling, before, rules) }
+        let counts = event.status.map { rules.owners.rank(of: channel.name, in: FactGroup(of: $0)) != nil } ?? true
+        var ruling = Ruling(rule: .allow)
+        if counts, event.status != nil {
+            ruling = self.ruling(telling, index(of: telling), rules.lifecycle, mayBegin: mayBegin)
+            if ruling.rule.disposition == .park {
+                guard waited, let fallback = ruling.rule.fallback else {
+                    return wait(ruling.rule.code ?? .orderNotBegun, telling, before, rules)
+                }
+                ruling.rule.disposition = fallback
+                ruling.isOverruled = true
             }
-            ruling.rule.disposition = fallback
+            if ruling.rule.disposition == .reject {
+                return refuse(
+                    ruling.rule.code ?? .illegalTransition, telling, before, rules, word: ruling, mayBegin: mayBegin)
+            }
         }
-        guard ruling.rule.disposition != .reject else {
-            return refuse(ruling.rule.code ?? .illegalTransition, telling, before)
-        }
-        return take(telling, ruling, warehouse, before)
+        return take(telling, ruling, warehouse, before, rules, Standing(counts: counts, mayBegin: mayBegin))
+    }
+
+    /// Who speaks: whether the channel's word counts, and whether it may begin an order.
+    struct Standing {
+        var counts: Bool
+        var mayBegin: Bool
     }
 
     /// Takes what the rules let through: its word, then its facts.
     private mutating func take(
-        _ telling: Telling, _ ruling: Ruling, _ warehouse: String, _ before: CanonicalState?
+        _ telling: Telling, _ ruling: Ruling, _ warehouse: String, _ before: CanonicalState?, _ rules: OrderRules,
+        _ standing: Standing
     ) -> Evaluation {
-        let rule = ruling.rule
-        var result = Evaluation(
-            outcome: .applied, disposition: rule.disposition, from: before, to: before, code: rule.code)
-        var news = takeWord(telling, rule.disposition)
-        news.add(merge(telling, warehouse))
+        var result = Evaluation(outcome: .applied, disposition: .behind, from: before, to: before)
+        let channel = index(of: telling)
+        let pathBefore = path
+        let openBefore = open
+        let known = reached
+        let holdsBefore = holds.count { $0.endedAt == nil }
+        var news = remember(telling, channel, ruling, standing)
+        let isToldAnew = news.isTouched
+        news.add(takeMilestone(telling, channel, rules.owners))
+        news.add(merge(telling, channel, warehouse, rules.owners))
         let progress = note(telling)
+        derive(rules)
         result.to = state
-        result.releasesParked = parked > 0 && (progress.advanced || news.isNew)
-        result.changed = news.isNew || news.isTouched || progress.changed
-        if telling.isBehindGap {
-            // Its time was up. The gap is flagged beside whatever the word itself deserves.
-            if rule.disposition == .allow { result.disposition = .flag }
-            if result.code == nil { result.code = .sequenceGap }
-            raise(.sequenceGap, &result)
+        let moved = path != pathBefore || state != before || holds.count { $0.endedAt == nil } != holdsBefore
+        if moved || tellsFirst(telling.event.status, known) { news.isNew = true }
+        if standing.counts, isToldAnew, telling.event.status != nil {
+            switch ruling.rule.disposition {
+            case .allow: news.isNew = news.isNew || ruling.isLast
+            case .flag: if let code = ruling.rule.code, open.contains(code) { news.isNew = true }
+            case .park, .reject, .behind: break
+            }
         }
-        let tellsNothing = rule.disposition == .behind || telling.event.status == nil
-        guard news.isNew || !tellsNothing else {
+        // Who may begin an order and says nothing that counts has begun it.
+        if pathBefore == nil, path != nil { news.isNew = true }
+        result.changed = news.isNew || news.isTouched || progress.changed || open != openBefore
+        if telling.isBehindGap { openSequenceGap() }
+        describe(
+            &result, telling, ruling, openBefore,
+            moved: moved || (isToldAnew && ruling.isLast && ruling.rule.disposition == .allow))
+        result.releasesParked = parked > 0 && (progress.advanced || result.changed)
+        guard news.isNew else {
             result.outcome = .stale
-            settle(&result)
+            result.disposition = .behind
             return result
         }
-        if rule.disposition == .flag {
-            if let code = rule.code { raise(code, &result) }
-            if let code = ruling.beside { raise(code, &result) }
-        }
-        settle(&result)
         version += 1
         result.changed = true
         return result
+    }
+
+    /// Says what was raised, resolved and decided.
+    private func describe(
+        _ result: inout Evaluation, _ telling: Telling, _ ruling: Ruling, _ openBefore: [ExceptionCode], moved: Bool
+    ) {
+        result.raised = open.filter { !openBefore.contains($0) }
+        result.resolved = openBefore.filter { !open.contains($0) }
+        if telling.isBehindGap, !result.raised.contains(.sequenceGap) { result.raised.append(.sequenceGap) }
+        // Raised again by another event: it counts.
+        if ruling.rule.disposition == .flag, let code = ruling.rule.code, open.contains(code),
+            !result.raised.contains(code)
+        {
+            result.raised.append(code)
+        }
+        let flagged = result.raised.first { $0 == ruling.rule.code } ?? result.raised.first { $0 != .sequenceGap }
+        if let flagged, telling.event.status != nil {
+            result.disposition = .flag
+            result.code = flagged
+        } else if telling.isBehindGap {
+            // Its time was up.
+            result.disposition = moved || telling.event.status == nil ? .flag : .behind
+            result.code = .sequenceGap
+        } else if moved || telling.event.status == nil {
+            result.disposition = .allow
+        }
+    }
+
+    /// A first word of something that happened, also when the path is beyond it.
+    private func tellsFirst(_ word: StatusWord?, _ known: SIMD16<Int64>) -> Bool {
+        switch word {
+        case .state(.shipped), .state(.invoiced), .state(.cancelled):
+            guard case .state(let state) = word else { return false }
+            return known[Int(state.rawValue)] == 0 && reached[Int(state.rawValue)] != 0
+        case .state(.partiallyFulfilled):
+            return known[4] == 0 && known[5] == 0 && reached[4] != 0
+        default: return false
+        }
     }
 
     /// Evaluates a parked event again.
@@ -115,12 +177,11 @@ extension Order {
     /// number counts as told, so that what its channel told after it may go on. That needs no write of its own: it is
     /// found again the next time.
     public mutating func applyParked(
-        _ event: OrderEvent, channel: ChannelRules, warehouse: String = "", lifecycle: Lifecycle = .standard,
-        waited: Bool
+        _ event: OrderEvent, channel: ChannelRules, warehouse: String = "", rules: OrderRules = .standard, waited: Bool
     ) -> Evaluation? {
         var trial = self
         trial.parked = max(0, parked - 1)
-        var result = trial.apply(event, channel: channel, warehouse: warehouse, lifecycle: lifecycle, waited: waited)
+        var result = trial.apply(event, channel: channel, warehouse: warehouse, rules: rules, waited: waited)
         guard result.outcome != .parked else {
             channels = trial.channels
             return nil
@@ -134,92 +195,62 @@ extension Order {
 
     /// Waits behind a gap: its number is not told yet.
     private mutating func park(
-        _ code: ExceptionCode, _ telling: Telling, _ before: CanonicalState?
+        _ code: ExceptionCode, _ telling: Telling, _ before: CanonicalState?, _ rules: OrderRules
     ) -> Evaluation {
-        let index = progress(of: telling)
+        let index = Int(index(of: telling))
         channels[index].highestParked = max(channels[index].highestParked, telling.event.sequence ?? 0)
-        var result = Evaluation(
-            outcome: .parked, disposition: .park, from: before, to: before, code: code, changed: true)
-        parked = parked == Int32.max ? parked : parked + 1
-        raise(code, &result)
-        return result
+        return parkedEvaluation(code, before, rules)
     }
 
     /// Waits for something else than a number: its own number is told, so that its channel's story goes on.
     private mutating func wait(
-        _ code: ExceptionCode, _ telling: Telling, _ before: CanonicalState?
+        _ code: ExceptionCode, _ telling: Telling, _ before: CanonicalState?, _ rules: OrderRules
     ) -> Evaluation {
         let progress = note(telling)
-        var result = Evaluation(
-            outcome: .parked, disposition: .park, from: before, to: before, code: code, changed: true)
-        result.releasesParked = progress.advanced && parked > 0
+        let hadOthers = parked > 0
+        var result = parkedEvaluation(code, before, rules)
+        result.releasesParked = progress.advanced && hadOthers
+        return result
+    }
+
+    private mutating func parkedEvaluation(
+        _ code: ExceptionCode, _ before: CanonicalState?, _ rules: OrderRules
+    ) -> Evaluation {
         parked = parked == Int32.max ? parked : parked + 1
-        raise(code, &result)
-        settle(&result)
+        var result = Evaluation(
+            outcome: .parked, disposition: .park, from: before, to: before, code: code, raised: [code], changed: true)
+        let openBefore = open
+        if !open.contains(code) { open.append(code) }
+        derive(rules)
+        result.resolved = openBefore.filter { !open.contains($0) }
         return result
     }
 
     /// Leaves the state.
     ///
-    /// The event's number counts as told, so that what follows it is not taken for a gap. A channel that may not speak
-    /// for the legal entity leaves no trace in the order at all.
+    /// The event's number counts as told, so that what follows it is not taken for a gap. A word that the lifecycle
+    /// refuses stays on the timeline without effect, and the lines of a cancellation with it: what comes to be known of
+    /// the time before may allow it. A channel
+    /// that may not speak for the legal entity leaves no trace in the order at all.
     private mutating func refuse(
-        _ code: ExceptionCode, _ telling: Telling, _ before: CanonicalState?
+        _ code: ExceptionCode, _ telling: Telling, _ before: CanonicalState?, _ rules: OrderRules,
+        word ruling: Ruling? = nil, mayBegin: Bool = false
     ) -> Evaluation {
         var result = Evaluation(
             outcome: .rejected, disposition: .reject, from: before, to: before, code: code, raised: [code])
         guard code != .channelNotListed, path != nil || telling.channel.sequenceFrom != nil else { return result }
+        let openBefore = open
+        if let ruling, path != nil {
+            let channel = index(of: telling)
+            var news = remember(telling, channel, ruling, Standing(counts: true, mayBegin: mayBegin))
+            news.add(keepCancellation(telling, channel, rules.owners))
+            result.changed = news.isTouched || news.isNew
+        }
         let progress = note(telling)
-        result.changed = progress.changed
+        derive(rules)
+        result.changed = result.changed || progress.changed || open != openBefore
         result.releasesParked = progress.advanced && parked > 0
-        // A refusal has no cause that a later event ends: a person looks at it, so the order forgets it.
-        if open.contains(code) {
-            open.removeAll { $0 == code }
-            result.changed = true
-        }
-        settle(&result)
+        result.resolved = openBefore.filter { !open.contains($0) }
         return result
-    }
-
-    private mutating func raise(_ code: ExceptionCode, _ result: inout Evaluation) {
-        if !open.contains(code) { open.append(code) }
-        if !result.raised.contains(code) { result.raised.append(code) }
-    }
-
-    // MARK: - Exceptions that end by themselves
-
-    /// Ends the open exceptions whose cause this event ended.
-    private mutating func settle(_ result: inout Evaluation) {
-        guard !open.isEmpty else { return }
-        var left: [ExceptionCode] = []
-        for code in open {
-            guard hasEnded(causeOf: code) else {
-                left.append(code)
-                continue
-            }
-            result.changed = true
-            // Raised and ended by one event: nobody need see it.
-            if result.raised.contains(code) {
-                result.raised.removeAll { $0 == code }
-            } else {
-                result.resolved.append(code)
-            }
-        }
-        open = left
-    }
-
-    private func hasEnded(causeOf code: ExceptionCode) -> Bool {
-        switch code {
-        case .invoiceWithoutDispatch: dispatchedAt != nil
-        case .shippedNotInvoiced: reached[Int(CanonicalState.invoiced.rawValue)] != 0
-        case .holdViolated: !isViolated
-        case .factAfterEnd: path != .cancelled && path != .closed
-        case .orderNotBegun: path != nil
-        case .sequenceGap: !channels.contains { $0.isWaiting || !$0.skipped.isEmpty }
-        case .releaseWithoutHold: parked == 0 && !holds.contains { $0.isUnmatched }
-        // Open only while an event that came too early is parked.
-        case .illegalTransition: parked == 0
-        default: false
-        }
     }
 }

@@ -164,6 +164,24 @@ public struct Lifecycle: Sendable {
         }
     }
 
+    /// Gives an edge another disposition, as a legal entity wants it.
+    ///
+    /// A rule keeps its code; one that had none raises `illegal_transition`. A parked word whose time is up is applied
+    /// with a flag where the lifecycle has no fallback of its own.
+    public mutating func override(from: CanonicalState?, word: StatusWord, _ disposition: Disposition) {
+        var rule = rules[Self.index(from, word)]
+        rule.disposition = disposition
+        switch disposition {
+        case .allow, .behind: rule.code = nil
+        case .flag, .reject: rule.code = rule.code ?? .illegalTransition
+        case .park:
+            rule.code = rule.code ?? .illegalTransition
+            rule.fallback = rule.fallback ?? .flag
+        }
+        if disposition != .park { rule.fallback = nil }
+        rules[Self.index(from, word)] = rule
+    }
+
     /// The stricter of two rules: reject over park over flag over behind over allow.
     static func stricter(_ a: Rule, _ b: Rule) -> Rule {
         func strictness(_ rule: Rule) -> Int {

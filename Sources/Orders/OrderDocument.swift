@@ -1,7 +1,8 @@
 import OrderEvents
 
 // The order as the JSON text that the store keeps. Absent members have their empty value, so that the usual document is
-// short: it is written again with every change of the order. Times are microseconds since 1970.
+// short: it is written again with every change of the order. Times are microseconds since 1970, channels are named by
+// their place in `channels`, words and flags by their raw values.
 
 extension Order {
     /// Appends the document to `out`.
@@ -13,7 +14,7 @@ extension Order {
         writer.open("{")
         if let path { writer.member("path", path.name) }
         writeTimes(&writer)
-        writeProgress(&writer)
+        writeTold(&writer)
         writeOrder(&writer)
         writeFacts(&writer)
         if parked > 0 { writer.member("parked", Int64(parked)) }
@@ -24,15 +25,27 @@ extension Order {
         swap(&writer.bytes, &out)
     }
 
-    private func writeTimes(_ writer: inout DocumentWriter) {
-        writer.key("reached")
-        writer.open("{")
-        for state in CanonicalState.allCases where reached[Int(state.rawValue)] != 0 {
-            writer.member(state.name, reached[Int(state.rawValue)])
+    /// When each state would have been reached if every word counted: what `reached` usually is.
+    var toldTimes: SIMD16<Int64> {
+        var times = SIMD16<Int64>(repeating: 0)
+        for told in words where !told.flags.contains(.claim) {
+            let state = Int(told.word.rawValue)
+            if times[state] == 0 || told.first < times[state] { times[state] = told.first }
         }
-        writer.close("}")
-        if let leftAt { writer.member("left", leftAt.microseconds) }
-        guard !milestones.isEmpty else { return }
+        return times
+    }
+
+    private func writeTimes(_ writer: inout DocumentWriter) {
+        let told = toldTimes
+        if told != reached {
+            writer.key("reached")
+            writer.open("{")
+            for state in CanonicalState.allCases where reached[Int(state.rawValue)] != told[Int(state.rawValue)] {
+                writer.member(state.name, reached[Int(state.rawValue)])
+            }
+            writer.close("}")
+        }
+        guard milestones != SIMD8<Int64>(repeating: 0) else { return }
         writer.key("milestones")
         writer.open("{")
         for milestone in Milestone.allCases where milestones[Int(milestone.rawValue)] != 0 {
@@ -41,7 +54,7 @@ extension Order {
         writer.close("}")
     }
 
-    private func writeProgress(_ writer: inout DocumentWriter) {
+    private func writeTold(_ writer: inout DocumentWriter) {
         writer.array("channels", channels) { writer, channel in
             writer.open("{")
             writer.member("channel", channel.channel)
@@ -49,13 +62,25 @@ extension Order {
             writer.member("at", channel.lastAt.microseconds)
             writer.member("word", channel.lastWord)
             if channel.highestParked != 0 { writer.member("parked", channel.highestParked) }
-            writer.array("skipped", channel.skipped) { writer, range in
-                writer.open("[")
-                writer.number(range.first)
-                writer.number(range.last)
-                writer.close("]")
-            }
-            if let released = channel.releasedAt { writer.member("released", released.microseconds) }
+            writer.array("skipped", channel.skipped) { writer, range in writer.numbers(range.first, range.last) }
+            writer.close("}")
+        }
+        writer.array("words", words) { writer, told in
+            writer.open("[")
+            writer.number(Int64(told.channel))
+            writer.number(Int64(told.word.rawValue))
+            writer.number(told.first)
+            if told.last != told.first || told.flags != .begins { writer.number(told.last) }
+            if told.flags != .begins { writer.number(Int64(told.flags.rawValue)) }
+            writer.close("]")
+        }
+        writer.array("marks", marks) { writer, mark in
+            writer.open("{")
+            writer.member(mark.isRelease ? "release" : "hold", mark.at)
+            writer.member("reason", mark.reason)
+            if mark.channel != 0 { writer.member("by", Int64(mark.channel)) }
+            if mark.sequence != 0 { writer.member("number", mark.sequence) }
+            if !mark.flags.isEmpty { writer.member("flags", Int64(mark.flags.rawValue)) }
             writer.close("}")
         }
         writer.array("holds", holds) { writer, hold in
@@ -64,8 +89,15 @@ extension Order {
             writer.member("channel", hold.channel)
             writer.member("since", hold.since.microseconds)
             if let ended = hold.endedAt { writer.member("ended", ended.microseconds) }
-            if let retold = hold.retoldAt { writer.member("retold", retold.microseconds) }
-            if hold.isUnmatched { writer.member("unmatched", 1) }
+            if hold.isViolated { writer.member("violated", 1) }
+            writer.close("}")
+        }
+        writer.array("claims", claims) { writer, claim in
+            writer.open("{")
+            writer.member("kind", claim.kind.rawValue)
+            writer.member("key", claim.key)
+            writer.member("at", claim.at)
+            writer.member("by", Int64(claim.channel))
             writer.close("}")
         }
     }
@@ -80,23 +112,22 @@ extension Order {
             writer.member("tax", line.tax)
             writer.close("}")
         }
-        if linesAt.microseconds != 0 { writer.member("lines_at", linesAt.microseconds) }
+        writer.origin("lines_by", linesBy, besides: .none)
         writer.member("currency", currency)
         writer.member("total", total)
         writer.member("customer", customerRef)
         writer.member("customer_name", customerName)
-        // Usually told together with the lines: then their time is not repeated.
-        if !currency.isEmpty, termsAt.currency != linesAt {
-            writer.member("currency_at", termsAt.currency.microseconds)
+        // Usually told together with the lines: then who told them is not repeated.
+        if !currency.isEmpty { writer.origin("currency_by", termsBy.currency, besides: linesBy) }
+        if total != nil { writer.origin("total_by", termsBy.total, besides: linesBy) }
+        if !customerRef.isEmpty { writer.origin("customer_by", termsBy.customer, besides: linesBy) }
+        if !customerName.isEmpty { writer.origin("customer_name_by", termsBy.customerName, besides: linesBy) }
+        writer.array("warehouses", warehouses) { writer, warehouse in
+            writer.open("{")
+            writer.member("code", warehouse.code)
+            writer.member("since", warehouse.since)
+            writer.close("}")
         }
-        if total != nil, termsAt.total != linesAt { writer.member("total_at", termsAt.total.microseconds) }
-        if !customerRef.isEmpty, termsAt.customer != linesAt {
-            writer.member("customer_at", termsAt.customer.microseconds)
-        }
-        if !customerName.isEmpty, termsAt.customerName != linesAt {
-            writer.member("customer_name_at", termsAt.customerName.microseconds)
-        }
-        writer.array("warehouses", warehouses) { writer, code in writer.value(code) }
         writer.array("names", names) { writer, name in
             writer.open("{")
             writer.member("kind", name.kind.name)
@@ -107,147 +138,90 @@ extension Order {
     }
 
     private func writeFacts(_ writer: inout DocumentWriter) {
-        writer.array("shipments", shipments) { writer, shipment in writer.document(shipment) }
-        writer.array("invoices", invoices) { writer, invoice in writer.document(invoice) }
+        writer.array("shipments", toldShipments) { writer, shipment in writer.shipment(shipment) }
+        writer.array("invoices", invoices) { writer, invoice in
+            writer.open("{")
+            writer.member("ref", invoice.ref)
+            writer.member("at", invoice.at.microseconds)
+            writer.amounts(invoice.lines)
+            writer.origin("lines_by", invoice.linesBy, besides: .none)
+            writer.close("}")
+        }
         writer.array("payments", payments) { writer, payment in
             writer.open("{")
             writer.member("ref", payment.ref)
             writer.member("status", payment.status.name)
             writer.member("amount", payment.amount)
-            writer.member("at", payment.at.microseconds)
+            writer.origin("by", payment.statusBy, besides: .none)
+            writer.origin("amount_by", payment.amountBy, besides: payment.statusBy)
             writer.close("}")
         }
-        if let allocation { writer.totals("allocation", allocation) }
-        if let cancellation { writer.totals("cancellation", cancellation) }
+        writer.array("allocations", allocations) { writer, told in
+            writer.open("{")
+            writer.member("warehouse", told.warehouse)
+            writer.member("line", told.line)
+            writer.member("sku", told.sku)
+            writer.member("quantity", told.quantity)
+            writer.member("backordered", told.backordered)
+            writer.member("expected", told.expected)
+            writer.origin("by", told.by, besides: .none)
+            writer.close("}")
+        }
+        writer.array("cancellations", cancellations) { writer, told in
+            writer.open("{")
+            writer.member("line", told.line)
+            writer.member("sku", told.sku)
+            writer.member("quantity", told.quantity)
+            writer.member("reason", told.reason)
+            writer.origin("by", told.by, besides: .none)
+            writer.close("}")
+        }
     }
 }
 
-/// Writes JSON members; leaves empty ones out.
-struct DocumentWriter {
-    var bytes: [UInt8] = []
-    private var needsComma = false
-
-    private mutating func separate() {
-        if needsComma { bytes.append(0x2C) }
-        needsComma = false
-    }
-
-    mutating func open(_ bracket: Unicode.Scalar) {
-        separate()
-        bytes.append(UInt8(truncatingIfNeeded: bracket.value))
-    }
-
-    mutating func close(_ bracket: Unicode.Scalar) {
-        bytes.append(UInt8(truncatingIfNeeded: bracket.value))
-        needsComma = true
-    }
-
-    mutating func key(_ name: String) {
-        separate()
-        bytes.append(0x22)
-        bytes.append(contentsOf: name.utf8)
-        bytes.append(0x22)
-        bytes.append(0x3A)
-    }
-
-    mutating func value(_ text: String) {
-        separate()
-        bytes.append(0x22)
-        for byte in text.utf8 {
-            if byte >= 0x20, byte != 0x22, byte != 0x5C {
-                bytes.append(byte)
-            } else {
-                escape(byte)
-            }
-        }
-        bytes.append(0x22)
-        needsComma = true
-    }
-
-    private mutating func escape(_ byte: UInt8) {
-        switch byte {
-        case 0x22, 0x5C: bytes.append(contentsOf: [0x5C, byte])
-        default:
-            bytes.append(contentsOf: "\\u00".utf8)
-            let hex = Array("0123456789abcdef".utf8)
-            bytes.append(hex[Int(byte >> 4)])
-            bytes.append(hex[Int(byte & 15)])
-        }
-    }
-
-    mutating func number(_ value: Int64) {
-        separate()
-        var digits: InlineArray<20, UInt8> = .init(repeating: 0)
-        var count = 0
-        var rest = value.magnitude
-        repeat {
-            digits[count] = 0x30 + UInt8(truncatingIfNeeded: rest % 10)
-            rest /= 10
-            count += 1
-        } while rest > 0
-        if value < 0 { bytes.append(0x2D) }
-        while count > 0 {
-            count -= 1
-            bytes.append(digits[count])
-        }
-        needsComma = true
-    }
-
-    mutating func member(_ name: String, _ text: String) {
-        guard !text.isEmpty else { return }
-        key(name)
-        value(text)
-    }
-
-    mutating func member(_ name: String, _ value: Int64) {
-        key(name)
-        number(value)
-    }
-
-    mutating func member(_ name: String, _ value: ExactDecimal?) {
-        guard let value else { return }
-        key(name)
-        self.value(value.description)
-    }
-
-    mutating func array<Element>(
-        _ name: String, _ elements: [Element], _ body: (inout DocumentWriter, Element) -> Void
-    ) {
-        guard !elements.isEmpty else { return }
-        key(name)
+extension DocumentWriter {
+    fileprivate mutating func numbers(_ first: Int64, _ last: Int64) {
         open("[")
-        for element in elements { body(&self, element) }
+        number(first)
+        number(last)
         close("]")
     }
 
-    mutating func amounts(_ lines: [Order.LineAmount]) {
+    /// Time, channel, number and rank, as far as they are not zero; nothing for who told it `besides`.
+    fileprivate mutating func origin(_ name: String, _ origin: Origin, besides usual: Origin) {
+        guard origin != usual else { return }
+        key(name)
+        open("[")
+        number(origin.at)
+        if origin.channel != 0 || origin.sequence != 0 || origin.rank != 0 { number(Int64(origin.channel)) }
+        if origin.sequence != 0 || origin.rank != 0 { number(origin.sequence) }
+        if origin.rank != 0 { number(Int64(origin.rank)) }
+        close("]")
+    }
+
+    fileprivate mutating func amounts(_ lines: [Order.LineAmount]) {
         array("lines", lines) { writer, line in
             writer.open("{")
             writer.member("line", line.line)
             writer.member("sku", line.sku)
             writer.member("quantity", line.quantity)
-            writer.member("backordered", line.backordered)
-            writer.member("expected", line.expected)
             writer.close("}")
         }
     }
 
-    mutating func document(_ document: Order.Document) {
+    fileprivate mutating func shipment(_ shipment: Order.Shipment) {
         open("{")
-        member("ref", document.ref)
-        member("carrier", document.carrier)
-        member("tracking", document.tracking)
-        member("at", document.at.microseconds)
-        amounts(document.lines)
-        close("}")
-    }
-
-    mutating func totals(_ name: String, _ totals: Order.Totals) {
-        key(name)
-        open("{")
-        member("reason", totals.reason)
-        member("at", totals.at.microseconds)
-        amounts(totals.lines)
+        member("ref", shipment.ref)
+        if shipment.isByTracking { member("by_tracking", 1) }
+        member("carrier", shipment.carrier)
+        member("tracking", shipment.tracking)
+        member("warehouse", shipment.warehouse)
+        member("at", shipment.at.microseconds)
+        amounts(shipment.lines)
+        origin("lines_by", shipment.by.lines, besides: .none)
+        origin("carrier_by", shipment.by.carrier, besides: shipment.by.lines)
+        origin("tracking_by", shipment.by.tracking, besides: shipment.by.lines)
+        origin("warehouse_by", shipment.by.warehouse, besides: shipment.by.lines)
         close("}")
     }
 }

@@ -14,11 +14,6 @@ struct Telling {
     /// A number before its own is missing, where the channel's numbers count by one.
     let isBehindGap: Bool
 
-    /// Whether it lies before what happened at `mark`.
-    ///
-    /// Of equal times the later in the log is later, unless numbers say otherwise.
-    func isBefore(_ mark: Timestamp) -> Bool { isLate ? at <= mark : at < mark }
-
     /// Reason of the hold that it opens or ends; empty: none given.
     var holdReason: String { event.facts?.hold.map { event.text($0.reason) } ?? "" }
 }
@@ -48,8 +43,10 @@ extension Order {
         return Telling(event: event, channel: channel, at: at, isLate: isLate, isBehindGap: isBehindGap)
     }
 
-    /// Index of what the order remembers of the event's channel.
-    mutating func progress(of telling: Telling) -> Int {
+    /// Index of the event's channel among the order's.
+    mutating func index(of telling: Telling) -> Int16 { Int16(clamping: progress(of: telling)) }
+
+    private mutating func progress(of telling: Telling) -> Int {
         if let found = channels.firstIndex(where: { $0.channel == telling.channel.name }) { return found }
         channels.append(ChannelProgress(channel: telling.channel.name, lastAt: Timestamp(microseconds: 0)))
         return channels.count - 1
@@ -59,7 +56,8 @@ extension Order {
     mutating func note(_ telling: Telling) -> Progress {
         let index = progress(of: telling)
         var progress = Progress()
-        if !telling.isBefore(channels[index].lastAt) {
+        // Of equal times the later in the log is later, unless numbers say otherwise.
+        if telling.isLate ? telling.at > channels[index].lastAt : telling.at >= channels[index].lastAt {
             let word = telling.event.status?.name ?? telling.event.milestone?.name ?? ""
             if channels[index].lastAt != telling.at || channels[index].lastWord != word {
                 channels[index].lastAt = telling.at

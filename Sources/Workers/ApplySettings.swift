@@ -10,15 +10,15 @@ public struct EntityRules: Sendable {
     public var parkTimeout: Int64
     /// Whether it has a destination, so that its orders go to the backlog.
     public var delivers: Bool
-    /// Its lifecycle.
-    public var lifecycle: Lifecycle
+    /// What it decides about its orders.
+    public var rules: OrderRules
 
     /// A legal entity; see the properties.
-    public init(name: String, parkTimeout: Int64, delivers: Bool, lifecycle: Lifecycle = .standard) {
+    public init(name: String, parkTimeout: Int64, delivers: Bool, rules: OrderRules = .standard) {
         self.name = name
         self.parkTimeout = parkTimeout
         self.delivers = delivers
-        self.lifecycle = lifecycle
+        self.rules = rules
     }
 }
 

@@ -177,7 +177,7 @@ struct BatchPlan: Sendable {
             return old
         }
         return orders[index].order.apply(
-            event, channel: settings.channels[Int(event.channel)], warehouse: warehouse, lifecycle: rules.lifecycle)
+            event, channel: settings.channels[Int(event.channel)], warehouse: warehouse, rules: rules.rules)
     }
 
     /// An event that names its order by a reference only: it waits until the reference is known.
@@ -243,7 +243,7 @@ struct BatchPlan: Sendable {
                 guard
                     let evaluation = orders[index].order.applyParked(
                         parked.event, channel: settings.channels[Int(parked.event.channel)],
-                        warehouse: parked.warehouse, lifecycle: rules.lifecycle, waited: due)
+                        warehouse: parked.warehouse, rules: rules.rules, waited: due)
                 else { continue }
                 note(evaluation, index)
                 released[orders[index].entity, default: 0] += 1

@@ -31,7 +31,7 @@ import Testing
         let text = String(decoding: document(order), as: UTF8.self)
         #expect(
             text
-                == #"{"path":"received","reached":{"received":1000005},"channels":[{"channel":"shop","at":1000005,"word":"received"}],"lines":[{"line":"1","sku":"A","quantity":"1"}],"lines_at":1000005,"total":"5","customer":"C"}"#
+                == #"{"path":"received","channels":[{"channel":"shop","at":1000005,"word":"received"}],"words":[[0,1,1000005]],"lines":[{"line":"1","sku":"A","quantity":"1"}],"lines_by":[1000005],"total":"5","customer":"C"}"#
         )
     }
 
@@ -49,7 +49,10 @@ import Testing
         #"{"parked":"2"}"#, #"{"parked":1.5}"#, #"{"parked":9223372036854775808}"#, #"{"reached":{"shipped":1e3}}"#,
         #"{"total":"1x"}"#, #"{"total":5}"#, #"{"payments":[{"ref":"P","status":"guessed"}]}"#,
         #"{"channels":[{"channel":"c","skipped":[[1]]}]}"#, #"{"channels":[{"channel":"c","skipped":[[2,1]]}]}"#,
-        #"{"open":[1]}"#, #"{"names":{}}"#, "{\"currency\":\"\u{1}\"}",
+        #"{"open":[1]}"#, #"{"words":[[0,5,7]]}"#, #"{"words":[[0,5]]}"#,
+        #"{"channels":[{"channel":"c"}],"words":[[0,8,7]]}"#,
+        #"{"marks":[{"hold":5,"by":3}]}"#, #"{"lines_by":[5,1]}"#, #"{"claims":[{"kind":"rumour"}]}"#,
+        #"{"names":{}}"#, "{\"currency\":\"\u{1}\"}",
     ])
     func aBrokenDocumentIsAnError(_ text: String) {
         #expect(throws: OrderDocumentError.self) {
@@ -95,9 +98,9 @@ enum AnyOrder {
         order.path = ([nil] + CanonicalState.allCases.filter { $0 != .onHold }).randomElement(using: &random) ?? nil
         for index in 1..<10 where Bool.random(using: &random) { order.reached[index] = number(&random) }
         if Bool.random(using: &random) {
-            order.milestones = [0] + (1..<8).map { _ in number(&random) }
+            for index in 1..<8 { order.milestones[index] = number(&random) }
         }
-        order.channels = some(3, &random) { random in
+        order.channels = (0..<3).map { _ in
             var channel = Order.ChannelProgress(channel: text(&random), lastAt: time(&random))
             channel.nextSequence = number(&random)
             channel.lastWord = text(&random)
@@ -106,33 +109,17 @@ enum AnyOrder {
                 let first = number(&random)
                 return Order.NumberRange(first: first, last: max(first, number(&random)))
             }
-            channel.releasedAt = Bool.random(using: &random) ? time(&random) : nil
             return channel
         }
-        order.holds = some(3, &random) { random in
-            Order.Hold(
-                reason: text(&random), channel: text(&random), since: time(&random),
-                endedAt: Bool.random(using: &random) ? time(&random) : nil,
-                retoldAt: Bool.random(using: &random) ? time(&random) : nil, isUnmatched: Bool.random(using: &random))
-        }
+        told(&order, &random)
         order.lines = some(3, &random) { random in
             Order.Line(
                 line: text(&random), sku: text(&random), quantity: decimal(&random), unitPrice: decimal(&random),
                 tax: text(&random))
         }
-        order.leftAt = Bool.random(using: &random) ? time(&random) : nil
-        order.linesAt = time(&random)
+        order.linesBy = origin(&random)
         terms(&order, &random)
-        order.warehouses = some(2, &random, text)
-        order.shipments = some(2, &random, paper)
-        order.invoices = some(2, &random, paper)
-        order.payments = some(2, &random) { random in
-            Order.Payment(
-                ref: text(&random), status: PaymentStatus.allCases.randomElement(using: &random) ?? .failed,
-                amount: decimal(&random), at: time(&random))
-        }
-        order.allocation = Bool.random(using: &random) ? totals(&random) : nil
-        order.cancellation = Bool.random(using: &random) ? totals(&random) : nil
+        facts(&order, &random)
         order.names = some(2, &random) { random in
             Order.OtherName(
                 kind: ReferenceKind.allCases.randomElement(using: &random) ?? .odoo, issuer: text(&random),
@@ -145,18 +132,86 @@ enum AnyOrder {
         return order
     }
 
+    private static func told(_ order: inout Order, _ random: inout Random) {
+        order.words = some(4, &random) { random in
+            Order.ToldWord(
+                channel: channel(&random),
+                word: CanonicalState.allCases.filter { $0 != .onHold }.randomElement(using: &random) ?? .received,
+                first: number(&random), last: number(&random),
+                flags: Order.ToldWord.Flags(rawValue: UInt8.random(in: 0..<16, using: &random)))
+        }
+        order.marks = some(3, &random) { random in
+            Order.HoldMark(
+                at: number(&random), sequence: number(&random), channel: channel(&random),
+                isRelease: Bool.random(using: &random),
+                flags: Order.HoldMark.Flags(rawValue: UInt8.random(in: 0..<16, using: &random)), reason: text(&random))
+        }
+        order.holds = some(3, &random) { random in
+            Order.Hold(
+                reason: text(&random), channel: text(&random), since: time(&random),
+                endedAt: Bool.random(using: &random) ? time(&random) : nil, isViolated: Bool.random(using: &random))
+        }
+        order.claims = some(2, &random) { random in
+            Order.Claim(
+                kind: Order.Claim.Kind.allCases.randomElement(using: &random) ?? .lines, channel: channel(&random),
+                at: number(&random), key: text(&random))
+        }
+    }
+
+    private static func facts(_ order: inout Order, _ random: inout Random) {
+        order.warehouses = some(2, &random) { random in
+            Order.Warehouse(code: text(&random), since: number(&random))
+        }
+        order.toldShipments = some(2, &random) { random in
+            Order.Shipment(
+                ref: text(&random), isByTracking: Bool.random(using: &random), carrier: text(&random),
+                tracking: text(&random), warehouse: text(&random), lines: some(2, &random, amount), at: time(&random),
+                by: Order.ShipmentOrigins(
+                    carrier: origin(&random), tracking: origin(&random), warehouse: origin(&random),
+                    lines: origin(&random)))
+        }
+        order.invoices = some(2, &random) { random in
+            Order.Invoice(
+                ref: text(&random), lines: some(2, &random, amount), at: time(&random), linesBy: origin(&random))
+        }
+        order.payments = some(2, &random) { random in
+            Order.Payment(
+                ref: text(&random), status: PaymentStatus.allCases.randomElement(using: &random) ?? .failed,
+                amount: decimal(&random), statusBy: origin(&random), amountBy: origin(&random))
+        }
+        order.allocations = some(2, &random) { random in
+            Order.Allocation(
+                warehouse: text(&random), line: text(&random), sku: text(&random), quantity: decimal(&random) ?? .one,
+                backordered: decimal(&random), expected: text(&random), by: origin(&random))
+        }
+        order.cancellations = some(2, &random) { random in
+            Order.Cancellation(
+                line: text(&random), sku: text(&random), quantity: decimal(&random) ?? .one, reason: text(&random),
+                by: origin(&random))
+        }
+    }
+
     private static func terms(_ order: inout Order, _ random: inout Random) {
-        // A time is written where it has a value and is not the lines' own; zero stands for the lines'.
-        let times = [order.linesAt, Timestamp(microseconds: Int64.random(in: 1...9, using: &random))]
-        let never = Timestamp(microseconds: 0)
+        // Who told it is written where it has a value and is not who told the lines; nobody stands for those.
+        let tellers = [order.linesBy, Origin(at: Int64.random(in: 1...9, using: &random), sequence: 2, channel: 1)]
+        func teller(_ isTold: Bool) -> Origin { isTold ? tellers.randomElement(using: &random) ?? .none : .none }
         order.currency = text(&random)
         order.total = decimal(&random)
         order.customerRef = text(&random)
         order.customerName = text(&random)
-        order.termsAt.currency = order.currency.isEmpty ? never : times.randomElement(using: &random) ?? never
-        order.termsAt.total = order.total == nil ? never : times.randomElement(using: &random) ?? never
-        order.termsAt.customer = order.customerRef.isEmpty ? never : times.randomElement(using: &random) ?? never
-        order.termsAt.customerName = order.customerName.isEmpty ? never : times.randomElement(using: &random) ?? never
+        order.termsBy.currency = teller(!order.currency.isEmpty)
+        order.termsBy.total = teller(order.total != nil)
+        order.termsBy.customer = teller(!order.customerRef.isEmpty)
+        order.termsBy.customerName = teller(!order.customerName.isEmpty)
+    }
+
+    private static func channel(_ random: inout Random) -> Int16 { Int16.random(in: 0..<3, using: &random) }
+
+    private static func origin(_ random: inout Random) -> Origin {
+        guard Bool.random(using: &random) else { return .none }
+        return Origin(
+            at: Int64.random(in: 1...Int64.max, using: &random), sequence: number(&random), channel: channel(&random),
+            rank: UInt8.random(in: 0...255, using: &random))
     }
 
     private static func some<Element>(_ most: Int, _ random: inout Random, _ make: (inout Random) -> Element)
@@ -187,18 +242,6 @@ enum AnyOrder {
     }
 
     private static func amount(_ random: inout Random) -> Order.LineAmount {
-        Order.LineAmount(
-            line: text(&random), sku: text(&random), quantity: decimal(&random) ?? .one, backordered: decimal(&random),
-            expected: text(&random))
-    }
-
-    private static func paper(_ random: inout Random) -> Order.Document {
-        Order.Document(
-            ref: text(&random), carrier: text(&random), tracking: text(&random), lines: some(2, &random, amount),
-            at: time(&random))
-    }
-
-    private static func totals(_ random: inout Random) -> Order.Totals {
-        Order.Totals(lines: some(2, &random, amount), reason: text(&random), at: time(&random))
+        Order.LineAmount(line: text(&random), sku: text(&random), quantity: decimal(&random) ?? .one)
     }
 }

@@ -105,7 +105,9 @@ import Testing
             #expect(desk.tell(.allocated, 60).outcome == .rejected)
             #expect(desk.tell(.allocated, 40).outcome == .stale)
             let fact = desk.tell(Told(.shipped, 70).with { $0.shipment = ("S-1", "", []) })
-            #expect(fact.outcome == .applied && fact.raised == [.factAfterEnd] && fact.to == end)
+            // Goods that left make a cancelled order a shipped one: the rest is cancelled.
+            #expect(fact.outcome == .applied && fact.raised == [.factAfterEnd])
+            #expect(fact.to == (end == .cancelled ? .shipped : end))
             #expect(desk.order.shipments.count == 1)
         }
     }
@@ -117,6 +119,20 @@ import Testing
         #expect(desk.tell(.shipped, 6, channel: "dhl").outcome == .stale)
         #expect(desk.tell(.partiallyFulfilled, 4, channel: "wms").resolved == [.factAfterEnd])
         #expect(desk.order.state == .shipped)
+    }
+
+    @Test func aRefusedWordTakesEffectWhenWhatAllowsItComes() {
+        // Of two pieces one had left when the rest was cancelled: who knew only "shipped" refused that.
+        var desk = Desk([Told(.received, 1), Told(.shipped, 5, channel: "wms")])
+        #expect(desk.tell(.cancelled, 6).outcome == .rejected)
+        #expect(desk.order.open == [.illegalTransition])
+        let lines = desk.tell(
+            Told(.validated, 2).with {
+                $0.lines = ["A:2"]
+                $0.shipment = ("S-1", "", ["1"])
+            })
+        #expect(lines.resolved == [.illegalTransition] && desk.order.state == .shipped)
+        #expect(desk.order.quantities.map(\.cancelled) == [.one] && desk.order.quantities.map(\.shipped) == [.one])
     }
 
     @Test func theLatestTermsCountAndAreNews() {

@@ -11,9 +11,16 @@ struct Told: Sendable {
     var sequence: Int64?
     var polledAt: Int64?
     var reason: String?
+    /// Ordered: `article` or `article:quantity`.
     var lines: [String] = []
+    /// What left: lines as `line` or `line:quantity`.
     var shipment: (ref: String, tracking: String, lines: [String])?
     var invoice: String?
+    var invoiced: [String] = []
+    /// Allocated: `line:quantity`, and behind another colon what is on backorder.
+    var allocated: [String] = []
+    /// Cancelled: `line:quantity`; empty: all that is left; nil: nothing is said of it.
+    var cancelled: [String]?
     var payment: (ref: String, status: PaymentStatus)?
     var reference: String?
     var total: Int64?
@@ -42,6 +49,21 @@ struct Told: Sendable {
         return changed
     }
 
+    /// The event in one line, for messages.
+    var line: String {
+        var parts = [
+            "@\(at) \(channel): \(word?.name ?? "-") \(milestone?.name ?? "")\(reason.map { "(\($0))" } ?? "")"
+        ]
+        if !lines.isEmpty { parts.append("lines \(lines)") }
+        if let shipment { parts.append("shipment \(shipment.ref) \(shipment.tracking) \(shipment.lines)") }
+        if let invoice { parts.append("invoice \(invoice) \(invoiced)") }
+        if let payment { parts.append("payment \(payment.ref) \(payment.status)") }
+        if !allocated.isEmpty { parts.append("allocated \(allocated)") }
+        if let cancelled { parts.append("cancelled \(cancelled)") }
+        if let total { parts.append("total \(total)") }
+        return parts.joined(separator: ", ") + (warehouse.isEmpty ? "" : " in \(warehouse)")
+    }
+
     /// Times of tests are small; zero and below mean "never" in a document.
     static let epoch: Int64 = 1_000_000
 
@@ -58,17 +80,23 @@ struct Told: Sendable {
         event.sequence = sequence
         event.total = total.flatMap { ExactDecimal(mantissa: $0) }
         event.customerRef = text.add(customer)
-        event.lines = lines.map { sku in
+        event.lines = lines.map { told in
             var line = OrderLine()
-            line.sku = text.add(sku)
-            line.quantity = .one
+            line.sku = text.add(Self.parts(told)[0])
+            line.quantity = Self.quantity(told, 1) ?? .one
             return line
         }
-        let amounts = { (skus: [String]) in
-            skus.map { LineQuantity(line: text.add($0), quantity: .one) }
+        let amounts = { (told: [String]) in
+            told.map {
+                LineQuantity(
+                    line: text.add(Self.parts($0)[0]), quantity: Self.quantity($0, 1) ?? .one,
+                    backordered: Self.quantity($0, 2))
+            }
         }
         var facts: Facts?
-        if reason != nil || shipment != nil || invoice != nil || payment != nil || reference != nil {
+        if reason != nil || shipment != nil || invoice != nil || payment != nil || reference != nil
+            || !allocated.isEmpty || cancelled != nil
+        {
             let left = shipment.map { told in
                 var shipment = Facts.Shipment()
                 shipment.ref = text.add(told.ref)
@@ -79,20 +107,29 @@ struct Told: Sendable {
             let billed = invoice.map { ref in
                 var invoice = Facts.Invoice()
                 invoice.ref = text.add(ref)
+                invoice.lines = amounts(invoiced)
                 return invoice
             }
             facts = Facts(
                 references: reference.map { [Reference(kind: .wmsOrder, issuer: .none, value: text.add($0))] } ?? [],
-                shipment: left, invoice: billed,
+                allocation: amounts(allocated), shipment: left, invoice: billed,
                 payment: payment.map {
                     Facts.Payment(ref: text.add($0.ref), status: $0.status, amount: ExactDecimal(mantissa: 5))
                 },
-                hold: reason.map { Facts.Hold(reason: text.add($0)) })
+                hold: reason.map { Facts.Hold(reason: text.add($0)) },
+                cancellation: cancelled.map { Facts.Cancellation(lines: amounts($0), reason: .none) })
         }
         event.facts = facts
         event.refusal = refusal.map { Refusal(code: $0, detail: "") }
         event.bytes = text.bytes
         return event
+    }
+
+    private static func parts(_ told: String) -> [String] { told.split(separator: ":").map(String.init) }
+
+    private static func quantity(_ told: String, _ index: Int) -> ExactDecimal? {
+        let parts = parts(told)
+        return parts.count > index ? ExactDecimal(parts[index]) : nil
     }
 
     private struct Text {
@@ -111,21 +148,24 @@ struct Desk {
     var parked: [Told] = []
     /// Channels whose numbers count by one, from 1.
     var counting: Set<String> = []
+    /// What the legal entity decides.
+    var rules = OrderRules.standard
 
     init(counting: Set<String> = []) { self.counting = counting }
 
-    init(_ told: [Told], counting: Set<String> = []) {
+    init(_ told: [Told], counting: Set<String> = [], rules: OrderRules = .standard) {
         self.counting = counting
+        self.rules = rules
         for one in told { tell(one) }
     }
 
-    func rules(_ channel: String) -> ChannelRules {
+    func channel(_ channel: String) -> ChannelRules {
         ChannelRules(name: channel, sequenceFrom: counting.contains(channel) ? 1 : nil)
     }
 
     @discardableResult
     mutating func tell(_ told: Told) -> Evaluation {
-        let result = order.apply(told.event, channel: rules(told.channel), warehouse: told.warehouse)
+        let result = order.apply(told.event, channel: channel(told.channel), warehouse: told.warehouse, rules: rules)
         if result.outcome == .parked { parked.append(told) }
         if result.releasesParked { release() }
         return result
@@ -150,7 +190,8 @@ struct Desk {
                 let told = parked[index]
                 guard
                     let result = order.applyParked(
-                        told.event, channel: rules(told.channel), warehouse: told.warehouse, waited: waited)
+                        told.event, channel: channel(told.channel), warehouse: told.warehouse, rules: rules,
+                        waited: waited)
                 else { continue }
                 parked.remove(at: index)
                 results.append(result)
@@ -165,29 +206,38 @@ struct Desk {
     var truth: Truth { Truth(order) }
 }
 
-/// An order without what only counts or remembers the order of arrival.
+/// What must not depend on the order of arrival, in words.
 struct Truth: Equatable {
-    var order: Order
-    var openHolds: [String]
+    var facts: [String]
 
     init(_ order: Order) {
-        var order = order
-        openHolds = order.holds.filter { $0.endedAt == nil }.map { "\($0.channel) \($0.reason)" }.sorted()
-        order.version = 0
-        order.holds = []
-        order.warehouses.sort()
-        order.names.sort { $0.value < $1.value }
-        order.shipments.sort { $0.ref < $1.ref }
-        order.invoices.sort { $0.ref < $1.ref }
-        order.payments.sort { $0.ref < $1.ref }
-        order.channels.sort { $0.channel < $1.channel }
-        for index in order.channels.indices {
-            order.channels[index].highestParked = 0
-            // What was parked for its order counts at once, and what is late never takes the last word.
-            order.channels[index].lastWord = ""
+        func times(_ name: String, _ value: Int64) -> String { "\(name) \(value - Told.epoch)" }
+        var facts = ["state \(order.state?.name ?? "-") on \(order.path?.name ?? "-")"]
+        facts += CanonicalState.allCases.compactMap { state in
+            order.time(of: state).map { times("\(state)", $0.microseconds) }
         }
-        order.open.sort { $0.rawValue < $1.rawValue }
-        self.order = order
+        facts += Milestone.allCases.compactMap { one in order.time(of: one).map { times("\(one)", $0.microseconds) } }
+        facts += order.holds.map {
+            "hold \($0.channel) \($0.reason) \($0.since) \($0.endedAt.map { "\($0)" } ?? "open") \($0.isViolated)"
+        }.sorted()
+        facts += order.lines.map { "line \($0.line) \($0.sku) \($0.quantity?.description ?? "-")" }
+        facts += [
+            "terms \(order.currency) \(order.total?.description ?? "-") \(order.customerRef) \(order.customerName)"
+        ]
+        facts += order.warehouses.map { "warehouse \($0.code) \($0.since)" }
+        facts += order.shipments.map { shipment in
+            "shipment \(shipment.ref) \(shipment.carrier) \(shipment.tracking) \(shipment.warehouse) \(shipment.at) "
+                + shipment.lines.map { "\($0.line)\($0.sku):\($0.quantity)" }.joined(separator: ",")
+        }.sorted()
+        facts += order.invoices.map { invoice in
+            "invoice \(invoice.ref) \(invoice.at) "
+                + invoice.lines.map { "\($0.line)\($0.sku):\($0.quantity)" }.joined(separator: ",")
+        }
+        facts += order.payments.map { "payment \($0.ref) \($0.status) \($0.amount?.description ?? "-") \($0.at)" }
+        facts += order.quantities.map { "\($0)" }
+        facts += order.names.map { "name \($0.kind) \($0.issuer) \($0.value)" }.sorted()
+        facts += ["disputing \(order.disputing)", "open \(order.open.map(\.rawValue))", "parked \(order.parked)"]
+        self.facts = facts
     }
 }
 

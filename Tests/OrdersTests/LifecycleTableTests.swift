@@ -101,7 +101,7 @@ import Testing
         var desk = Self.desk(at: cell.from)
         let before = desk.order
         #expect(before.state == cell.from)
-        let result = desk.order.apply(Told(cell.word, 60).event, channel: desk.rules("shop"))
+        let result = desk.order.apply(Told(cell.word, 60).event, channel: desk.channel("shop"))
         var expected = cell.disposition
         // The path below is received: what the hold allows may lie behind it, or be unable to follow it.
         if cell.from == .onHold, cell.word == .state(.received) { expected = .behind }
@@ -138,6 +138,8 @@ import Testing
     private static func stateAfter(_ cell: Cell) -> CanonicalState? {
         switch (cell.from, cell.word) {
         case (.partiallyFulfilled, .state(.cancelled)): .shipped
+        case (.cancelled, .state(.invoiced)): .invoiced
+        case (.cancelled, .state(.partiallyFulfilled)), (.cancelled, .state(.shipped)): .shipped
         case (.cancelled, _), (.closed, _): cell.from
         case (.onHold, .release): .received
         case (.onHold, .state(let to)) where to == .validated || to == .allocated || to == .partiallyFulfilled: .onHold

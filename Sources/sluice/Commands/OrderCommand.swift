@@ -94,7 +94,7 @@ struct OrderPage {
         let waits = waitsFor
         page.append("waits for  " + (waits.isEmpty ? "nothing" : waits.joined(separator: "\n           ")))
         page.append("reached    " + times.map { "\($0.0) \($0.1)" }.joined(separator: "\n           "))
-        if !order.warehouses.isEmpty { page.append("warehouses \(order.warehouses.joined(separator: ", "))") }
+        if !order.warehouses.isEmpty { page.append("warehouses \(order.warehouseCodes.joined(separator: ", "))") }
         if let total = order.total { page.append("total      \(total) \(order.currency)") }
         if !view.references.isEmpty {
             page.append("known as   " + view.references.map(Self.name).joined(separator: ", "))
@@ -110,8 +110,7 @@ struct OrderPage {
             order.time(of: state).map { (state.name, $0) }
         }
         let milestones = Milestone.allCases.compactMap { milestone -> (String, Timestamp)? in
-            guard !order.milestones.isEmpty, order.milestones[Int(milestone.rawValue)] != 0 else { return nil }
-            return (milestone.name, Timestamp(microseconds: order.milestones[Int(milestone.rawValue)]))
+            order.time(of: milestone).map { (milestone.name, $0) }
         }
         return (states + milestones).sorted { $0.1 < $1.1 }.map { ($0.0, $0.1.rfc3339) }
     }
@@ -180,7 +179,7 @@ struct OrderPage {
         var object: [String: Any] = [
             "legal_entity": view.legalEntity, "order_ref": view.orderRef, "state": order.state?.name ?? "not_begun",
             "version": Int(order.version), "waits_for": waitsFor, "duplicates": Int(view.duplicates),
-            "warehouses": order.warehouses, "references": view.references.map(Self.name),
+            "warehouses": order.warehouseCodes, "references": view.references.map(Self.name),
             "reached": Dictionary(uniqueKeysWithValues: times),
         ]
         object["lines"] = order.lines.map { line -> [String: Any] in
