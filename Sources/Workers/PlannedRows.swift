@@ -31,14 +31,30 @@ struct WorkingOrder: Sendable {
     var hash: UInt64
     /// The batch's first item of this order.
     var firstItem = 0
-    var order = Order()
+    /// What holds `order`.
+    var cell = OrderCell.empty
     /// Whether `order` is what the store holds, or is believed to hold (a new order that nobody looked up).
     var isLoaded = false
+    /// Whether it comes from the memory, which misses it until it is put back.
+    var isRecalled = false
     var isDirty = false
     /// How many of the order's names the store has.
     var knownNames = 0
     var delivers = false
     var parked: [ParkedEvent] = []
+
+    init(entity: Int32, ref: String, hash: UInt64, firstItem: Int = 0) {
+        self.entity = entity
+        self.ref = ref
+        self.hash = hash
+        self.firstItem = firstItem
+    }
+
+    /// The order's state; read and changed in place.
+    var order: Order {
+        _read { yield cell.value }
+        _modify { yield &cell.value }
+    }
 }
 
 /// A row of the journal.

@@ -82,14 +82,20 @@ struct BatchCounts {
         var process: Histogram
     }
 
+    /// Transitions whose counters are kept at hand; beyond, all are looked up anew.
+    private static let maximumTransitions = 4096
+
     private let metrics: WorkersMetrics
     private let settings: ApplySettings
     private var counters: [EventKey: Counter] = [:]
-    private var entities: [Int32: Entity] = [:]
+    private var transitions: [TransitionKey: Counter] = [:]
+    /// By index of the legal entity.
+    private var entities: [Entity?]
 
     init(metrics: WorkersMetrics, settings: ApplySettings) {
         self.metrics = metrics
         self.settings = settings
+        entities = Array(repeating: nil, count: settings.entities.count)
     }
 
     /// Adds what a batch did.
@@ -134,38 +140,41 @@ struct BatchCounts {
         return counter
     }
 
+    private mutating func counter(_ key: TransitionKey) -> Counter {
+        if let known = transitions[key] { return known }
+        if transitions.count >= Self.maximumTransitions { transitions.removeAll(keepingCapacity: true) }
+        let counter = metrics.transitions.with(
+            settings.entityName(key.entity), key.from?.name ?? "none", key.to?.name ?? "none", key.disposition.name)
+        transitions[key] = counter
+        return counter
+    }
+
     private mutating func observe(_ event: OrderEvent, _ now: Timestamp) {
-        let entity: Entity
-        if let known = entities[event.entity] {
-            entity = known
-        } else {
-            let name = settings.entityName(event.entity)
-            entity = Entity(
+        let index = Int(event.entity)
+        guard entities.indices.contains(index) else { return }
+        if entities[index] == nil {
+            let name = settings.entities[index].name
+            entities[index] = Entity(
                 source: metrics.latency.with(name, "source"), log: metrics.latency.with(name, "log"),
                 process: metrics.latency.with(name, "process"))
-            entities[event.entity] = entity
         }
-        entity.process.observe(max(0, now.seconds(since: event.source.polledAt)))
-        if event.occurredAt <= event.source.polledAt {
-            entity.source.observe(now.seconds(since: event.occurredAt))
+        let source = event.source
+        entities[index]?.process.observe(max(0, now.seconds(since: source.polledAt)))
+        if event.occurredAt <= source.polledAt {
+            entities[index]?.source.observe(now.seconds(since: event.occurredAt))
         } else {
-            metrics.timestampsRefused.with(settings.entityName(event.entity), "source").add()
+            metrics.timestampsRefused.with(settings.entities[index].name, "source").add()
         }
-        if let logged = event.source.loggedAt, logged <= event.source.polledAt {
-            entity.log.observe(now.seconds(since: logged))
+        if let logged = source.loggedAt, logged <= source.polledAt {
+            entities[index]?.log.observe(now.seconds(since: logged))
         } else {
-            metrics.timestampsRefused.with(settings.entityName(event.entity), "log").add()
+            metrics.timestampsRefused.with(settings.entities[index].name, "log").add()
         }
     }
 
     /// Adds transitions, releases and exceptions, which the sweep of parked events makes too.
-    func addPlan(_ batch: AppliedBatch) {
-        for (key, count) in batch.plan.transitions {
-            metrics.transitions.with(
-                settings.entityName(key.entity), key.from?.name ?? "none", key.to?.name ?? "none",
-                key.disposition.name
-            ).add(count)
-        }
+    mutating func addPlan(_ batch: AppliedBatch) {
+        for (key, count) in batch.plan.transitions { counter(key).add(count) }
         for (entity, count) in batch.plan.released {
             metrics.parkedReleased.with(settings.entityName(entity)).add(count)
         }
