@@ -44,7 +44,8 @@ struct BatchWriter: Sendable {
     ) throws(ApplyError) -> WriteResult {
         defer { giveBack() }
         do {
-            _ = try connection.execute("BEGIN")
+            // The transaction begins with its first statement.
+            if plan.journal.isEmpty { _ = try connection.execute("BEGIN") }
             let result = try writeRows(plan, items, numbers, settings, now, lookAgain, &connection)
             _ = try connection.execute("COMMIT")
             return result
@@ -74,7 +75,7 @@ struct BatchWriter: Sendable {
         var result = WriteResult()
         if !plan.journal.isEmpty {
             fillJournal(plan, items, numbers, settings, now)
-            _ = try connection.copyIn(ApplyStatements.copyJournal, &journal)
+            _ = try connection.copyIn(ApplyStatements.copyJournal, &journal, beginning: true)
         }
         if !lookAgain.isEmpty {
             // Behind the claim, so that a row cannot leave the journal unseen any more: if it did, it is there now.
