@@ -104,6 +104,12 @@ struct TransitionKey: Hashable, Sendable {
     var from: CanonicalState?
     var to: CanonicalState?
     var disposition: Disposition
+
+    /// All of it in one number: nearly every event is a transition.
+    func hash(into hasher: inout Hasher) {
+        let states = UInt64(from?.rawValue ?? 0) << 16 | UInt64(to?.rawValue ?? 0) << 8 | UInt64(disposition.rawValue)
+        hasher.combine(UInt64(UInt32(bitPattern: entity)) << 32 | states)
+    }
 }
 
 /// An item of the batch with what the plan needs to find its order and its key.

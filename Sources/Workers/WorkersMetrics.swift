@@ -76,10 +76,17 @@ struct BatchCounts {
         var outcome: Outcome
     }
 
-    private struct Entity {
-        var source: Histogram
-        var log: Histogram
-        var process: Histogram
+    /// One reference to three histograms, because each event looks here.
+    private final class Latency: Sendable {
+        let source: Histogram
+        let log: Histogram
+        let process: Histogram
+
+        init(_ family: HistogramFamily, _ entity: String) {
+            source = family.with(entity, "source")
+            log = family.with(entity, "log")
+            process = family.with(entity, "process")
+        }
     }
 
     /// Transitions whose counters are kept at hand; beyond, all are looked up anew.
@@ -90,12 +97,12 @@ struct BatchCounts {
     private var counters: [EventKey: Counter] = [:]
     private var transitions: [TransitionKey: Counter] = [:]
     /// By index of the legal entity.
-    private var entities: [Entity?]
+    private var latencies: [Latency?]
 
     init(metrics: WorkersMetrics, settings: ApplySettings) {
         self.metrics = metrics
         self.settings = settings
-        entities = Array(repeating: nil, count: settings.entities.count)
+        latencies = Array(repeating: nil, count: settings.entities.count)
     }
 
     /// Adds what a batch did.
@@ -151,22 +158,18 @@ struct BatchCounts {
 
     private mutating func observe(_ event: OrderEvent, _ now: Timestamp) {
         let index = Int(event.entity)
-        guard entities.indices.contains(index) else { return }
-        if entities[index] == nil {
-            let name = settings.entities[index].name
-            entities[index] = Entity(
-                source: metrics.latency.with(name, "source"), log: metrics.latency.with(name, "log"),
-                process: metrics.latency.with(name, "process"))
-        }
+        guard latencies.indices.contains(index) else { return }
+        let latency = latencies[index] ?? Latency(metrics.latency, settings.entities[index].name)
+        if latencies[index] == nil { latencies[index] = latency }
         let source = event.source
-        entities[index]?.process.observe(max(0, now.seconds(since: source.polledAt)))
+        latency.process.observe(max(0, now.seconds(since: source.polledAt)))
         if event.occurredAt <= source.polledAt {
-            entities[index]?.source.observe(now.seconds(since: event.occurredAt))
+            latency.source.observe(now.seconds(since: event.occurredAt))
         } else {
             metrics.timestampsRefused.with(settings.entities[index].name, "source").add()
         }
         if let logged = source.loggedAt, logged <= source.polledAt {
-            entities[index]?.log.observe(now.seconds(since: logged))
+            latency.log.observe(now.seconds(since: logged))
         } else {
             metrics.timestampsRefused.with(settings.entities[index].name, "log").add()
         }
