@@ -9,6 +9,7 @@ struct SluiceBench {
             let options = try Options(
                 Array(CommandLine.arguments.dropFirst()), environment: ProcessInfo.processInfo.environment)
             if let records = options.hotPathRecords { return try HotPathRun.run(records: records) }
+            if let records = options.laneRecords { return try LanesRun.run(records: records) }
             if options.isFloorOnly { return try FloorComparison.run(options) }
             try measure(options)
         } catch {

@@ -28,6 +28,8 @@ struct Options {
     var peers: String?
     /// `hot-path`: runs the hot path in this process, for profilers, instead of measuring.
     var hotPathRecords: Int?
+    /// `lanes`: decodes and hands over in this process, for counting instructions, instead of measuring.
+    var laneRecords: Int?
     /// `floor`: compares the ways of writing only, without Kafka.
     var isFloorOnly = false
     /// `floor`: only the ways whose name holds this, and the one that they are compared with.
@@ -38,6 +40,7 @@ struct Options {
                            [--runs N] [--orders N] [--workers N] [--without-peers]
                SluiceBench floor [--runs N] [--orders N] [--ways TEXT]   the ways of writing, without Kafka
                SluiceBench hot-path [RECORDS]                  decode, route, apply and encode, for profilers
+               SluiceBench lanes [RECORDS]                     decode, route and hand over, for counting instructions
         parts: \(parts.joined(separator: ", "))
         KAFKA_HOME: a real Kafka; without it the mock cluster is used, and the figures say so.
         """
@@ -55,6 +58,7 @@ struct Options {
             case "--without-peers": withoutPeers = true
             case "floor": isFloorOnly = true
             case "hot-path": hotPathRecords = rest.popFirst().flatMap { Int($0) } ?? 200_000
+            case "lanes": laneRecords = rest.popFirst().flatMap { Int($0) } ?? 20_000
             default:
                 guard let value = rest.popFirst() else { throw BenchError("\(word) is no option\n\(Self.usage)") }
                 try take(word, value)

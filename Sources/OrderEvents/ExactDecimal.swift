@@ -146,14 +146,25 @@ extension ExactDecimal: Comparable {
 extension ExactDecimal: CustomStringConvertible {
     /// Decimal text that reads back as this number: `-0.5`, `29.75`, `2`.
     public var description: String {
-        var text = String(mantissa.magnitude)
-        if scale > 0 {
-            let places = Int(scale)
-            if text.utf8.count <= places {
-                text = String(repeating: "0", count: places + 1 - text.utf8.count) + text
+        // From the last digit to the first; a point needs a digit before it.
+        var text: InlineArray<24, UInt8> = .init(repeating: 0)
+        var start = text.count
+        var rest = mantissa.magnitude
+        var digits = 0
+        repeat {
+            if digits == Int(scale), scale > 0 {
+                start -= 1
+                text[start] = 0x2E
             }
-            text.insert(".", at: text.index(text.endIndex, offsetBy: -places))
+            start -= 1
+            text[start] = 0x30 + UInt8(truncatingIfNeeded: rest % 10)
+            rest /= 10
+            digits += 1
+        } while rest > 0 || digits <= Int(scale)
+        if mantissa < 0 {
+            start -= 1
+            text[start] = 0x2D
         }
-        return mantissa < 0 ? "-" + text : text
+        return String(decoding: (start..<text.count).map { text[$0] }, as: UTF8.self)
     }
 }

@@ -2,7 +2,11 @@
 //
 // The event owns one byte array: the record's value as it was polled, followed by the few strings that had JSON
 // escapes, unescaped. Every text in the event is a `Slice` of that array, so decoding a usual event costs one
-// allocation for its bytes and one for its lines, and nothing is copied into `String` on the data path.
+// allocation for its bytes, one for its lines and one for its fields, and nothing is copied into `String` on the data
+// path.
+//
+// What was decoded lies behind one reference and never changes; only where routing put the event lies beside it. So an
+// event moves through lanes, batches and plans as 24 bytes and one count, whatever it tells.
 
 /// A run of bytes in an event's `bytes`.
 ///
@@ -108,116 +112,6 @@ public struct LineQuantity: Equatable, Sendable {
     }
 }
 
-/// What an event tells besides its word.
-///
-/// Held behind a reference, because most events tell none of it.
-public final class Facts: Sendable {
-    /// Goods that left.
-    ///
-    /// `ref` or, without it, `tracking` is its identity.
-    public struct Shipment: Equatable, Sendable {
-        /// Identity given by its sender; empty: the tracking number identifies it.
-        public var ref: Slice = .none
-        /// Carrier.
-        public var carrier: Slice = .none
-        /// Tracking number.
-        public var tracking: Slice = .none
-        /// What left, by line.
-        public var lines: [LineQuantity] = []
-        /// A shipment without content.
-        public init() {}
-    }
-
-    /// A document of accounting.
-    ///
-    /// `ref` is its identity.
-    public struct Invoice: Equatable, Sendable {
-        /// Identity.
-        public var ref: Slice = .none
-        /// What was invoiced, by line.
-        public var lines: [LineQuantity] = []
-        /// An invoice without content.
-        public init() {}
-    }
-
-    /// Money.
-    ///
-    /// `ref` is its identity.
-    public struct Payment: Equatable, Sendable {
-        /// Identity.
-        public var ref: Slice
-        /// How far it went.
-        public var status: PaymentStatus
-        /// Amount in the order's currency.
-        public var amount: ExactDecimal?
-        /// A payment; see the properties.
-        public init(ref: Slice, status: PaymentStatus, amount: ExactDecimal?) {
-            self.ref = ref
-            self.status = status
-            self.amount = amount
-        }
-    }
-
-    /// A reason why the order may not go on.
-    public struct Hold: Equatable, Sendable {
-        /// credit, fraud, payment, stock, address or manual; empty: the channel gave none.
-        public var reason: Slice
-        /// A hold for `reason`.
-        public init(reason: Slice) { self.reason = reason }
-    }
-
-    /// Goods that will not be delivered.
-    public struct Cancellation: Equatable, Sendable {
-        /// Totals by line at the event's time; empty: all that is left.
-        public var lines: [LineQuantity]
-        /// Why, in the channel's words.
-        public var reason: Slice
-        /// A cancellation; see the properties.
-        public init(lines: [LineQuantity], reason: Slice) {
-            self.lines = lines
-            self.reason = reason
-        }
-    }
-
-    /// Other names of the order.
-    public let references: [Reference]
-    /// Totals by line at the event's time.
-    public let allocation: [LineQuantity]
-    /// Goods that left.
-    public let shipment: Shipment?
-    /// Document of accounting.
-    public let invoice: Invoice?
-    /// Money.
-    public let payment: Payment?
-    /// Reason of `on_hold`, or which hold a `release` ends.
-    public let hold: Hold?
-    /// Goods that will not be delivered.
-    public let cancellation: Cancellation?
-
-    /// What one event tells; see the properties.
-    public init(
-        references: [Reference] = [], allocation: [LineQuantity] = [], shipment: Shipment? = nil,
-        invoice: Invoice? = nil, payment: Payment? = nil, hold: Hold? = nil, cancellation: Cancellation? = nil
-    ) {
-        self.references = references
-        self.allocation = allocation
-        self.shipment = shipment
-        self.invoice = invoice
-        self.payment = payment
-        self.hold = hold
-        self.cancellation = cancellation
-    }
-
-    /// Bytes of memory that the facts hold, for budgets.
-    public var cost: Int {
-        let quantities =
-            allocation.count + (shipment?.lines.count ?? 0) + (invoice?.lines.count ?? 0)
-            + (cancellation?.lines.count ?? 0)
-        return 256 + references.count * MemoryLayout<Reference>.stride
-            + quantities * MemoryLayout<LineQuantity>.stride
-    }
-}
-
 /// A readable event that is refused: it ends as `rejected` and claims no key.
 public struct Refusal: Equatable, Sendable {
     /// The business exception that it raises.
@@ -235,58 +129,10 @@ public struct Refusal: Equatable, Sendable {
 }
 
 /// The decoded, normalised event: identity, order, canonical status or milestone, time, sequence, facts.
+///
+/// Cheap to copy. Setting anything but `entity`, `lane` and `orderHash` copies the fields: for what is rare.
 public struct OrderEvent: Sendable {
-    /// Where the record was read.
-    public var source: SourcePosition
-    /// The record's value (`payloadCount` bytes) followed by unescaped strings.
-    public var bytes: [UInt8]
-    /// How many of `bytes` are the record's value as polled.
-    public var payloadCount: Int
-    /// Stable 64-bit hash of the record's value: tells a reused key from a duplicate.
-    ///
-    /// Not cryptographic.
-    public var contentHash: UInt64
-    /// Index of the channel in the running configuration.
-    public var channel: Int32
-    /// The channel's identity of the event; with entity and channel the idempotency key.
-    ///
-    /// 1-128 bytes of printable ASCII.
-    public var eventID: Slice = .none
-    /// The legal entity's name as the event gives it.
-    public var legalEntity: Slice = .none
-    /// The warehouse's code as the event gives it; empty: none.
-    public var warehouse: Slice = .none
-    /// The canonical order reference, already `ISSUER/VALUE` for a channel with an issuer; empty when the event names
-    /// its order by `reference` only.
-    public var orderRef: Slice = .none
-    /// The name by which an event without `orderRef` finds its order.
-    public var reference: Reference?
-    /// Canonical status, or nil for a pure milestone.
-    public var status: StatusWord?
-    /// Milestone, or nil.
-    public var milestone: Milestone?
-    /// When it happened, by the channel's clock.
-    public var occurredAt: Timestamp
-    /// The channel's number of this event within its order, or nil.
-    public var sequence: Int64?
-    /// ISO 4217 code of all amounts.
-    public var currency: Slice = .none
-    /// Total of the order.
-    public var total: ExactDecimal?
-    /// The customer's stable identity at the channel or in Odoo.
-    ///
-    /// Personal data: never logged.
-    public var customerRef: Slice = .none
-    /// The customer's name.
-    ///
-    /// Personal data: never logged.
-    public var customerName: Slice = .none
-    /// Lines of the order, when the event carries them.
-    public var lines: [OrderLine] = []
-    /// What else the event tells.
-    public var facts: Facts?
-    /// Why a readable event is refused.
-    public var refusal: Refusal?
+    @usableFromInline private(set) var decoded: DecodedFields
     /// Index of the legal entity in the running configuration; set by routing, -1 before.
     public var entity: Int32 = -1
     /// Index of the lane (legal entity, warehouse); set by routing, -1 before.
@@ -296,14 +142,134 @@ public struct OrderEvent: Sendable {
     /// Equal orders have equal hashes; the reverse is only likely.
     public var orderHash: UInt64 = 0
 
+    init(_ fields: consuming EventFields) { decoded = DecodedFields(fields) }
+
     /// An event that has its bytes and its place, and no field yet.
     public init(source: SourcePosition, bytes: [UInt8], payloadCount: Int, contentHash: UInt64, channel: Int32) {
-        self.source = source
-        self.bytes = bytes
-        self.payloadCount = payloadCount
-        self.contentHash = contentHash
-        self.channel = channel
-        self.occurredAt = Timestamp(microseconds: 0)
+        self.init(
+            EventFields(
+                source: source, bytes: bytes, payloadCount: payloadCount, contentHash: contentHash, channel: channel))
+    }
+
+    private mutating func change(_ body: (inout EventFields) -> Void) {
+        var fields = decoded.fields
+        body(&fields)
+        decoded = DecodedFields(fields)
+    }
+
+    /// Where the record was read.
+    public var source: SourcePosition {
+        @inlinable get { decoded.fields.source }
+        set { change { $0.source = newValue } }
+    }
+    /// The record's value (`payloadCount` bytes) followed by unescaped strings.
+    public var bytes: [UInt8] {
+        @inlinable get { decoded.fields.bytes }
+        set { change { $0.bytes = newValue } }
+    }
+    /// How many of `bytes` are the record's value as polled.
+    public var payloadCount: Int {
+        @inlinable get { decoded.fields.payloadCount }
+        set { change { $0.payloadCount = newValue } }
+    }
+    /// Stable 64-bit hash of the record's value: tells a reused key from a duplicate.
+    ///
+    /// Not cryptographic.
+    public var contentHash: UInt64 {
+        @inlinable get { decoded.fields.contentHash }
+        set { change { $0.contentHash = newValue } }
+    }
+    /// Index of the channel in the running configuration.
+    public var channel: Int32 {
+        @inlinable get { decoded.fields.channel }
+        set { change { $0.channel = newValue } }
+    }
+    /// The channel's identity of the event; with entity and channel the idempotency key.
+    ///
+    /// 1-128 bytes of printable ASCII.
+    public var eventID: Slice {
+        @inlinable get { decoded.fields.eventID }
+        set { change { $0.eventID = newValue } }
+    }
+    /// The legal entity's name as the event gives it.
+    public var legalEntity: Slice {
+        @inlinable get { decoded.fields.legalEntity }
+        set { change { $0.legalEntity = newValue } }
+    }
+    /// The warehouse's code as the event gives it; empty: none.
+    public var warehouse: Slice {
+        @inlinable get { decoded.fields.warehouse }
+        set { change { $0.warehouse = newValue } }
+    }
+    /// The canonical order reference, already `ISSUER/VALUE` for a channel with an issuer; empty when the event names
+    /// its order by `reference` only.
+    public var orderRef: Slice {
+        @inlinable get { decoded.fields.orderRef }
+        set { change { $0.orderRef = newValue } }
+    }
+    /// The name by which an event without `orderRef` finds its order.
+    public var reference: Reference? {
+        @inlinable get { decoded.fields.reference }
+        set { change { $0.reference = newValue } }
+    }
+    /// Canonical status, or nil for a pure milestone.
+    public var status: StatusWord? {
+        @inlinable get { decoded.fields.status }
+        set { change { $0.status = newValue } }
+    }
+    /// Milestone, or nil.
+    public var milestone: Milestone? {
+        @inlinable get { decoded.fields.milestone }
+        set { change { $0.milestone = newValue } }
+    }
+    /// When it happened, by the channel's clock.
+    public var occurredAt: Timestamp {
+        @inlinable get { decoded.fields.occurredAt }
+        set { change { $0.occurredAt = newValue } }
+    }
+    /// The channel's number of this event within its order, or nil.
+    public var sequence: Int64? {
+        @inlinable get { decoded.fields.sequence }
+        set { change { $0.sequence = newValue } }
+    }
+    /// ISO 4217 code of all amounts.
+    public var currency: Slice {
+        @inlinable get { decoded.fields.currency }
+        set { change { $0.currency = newValue } }
+    }
+    /// Total of the order.
+    public var total: ExactDecimal? {
+        @inlinable get { decoded.fields.total }
+        set { change { $0.total = newValue } }
+    }
+    /// The customer's stable identity at the channel or in Odoo.
+    ///
+    /// Personal data: never logged.
+    public var customerRef: Slice {
+        @inlinable get { decoded.fields.customerRef }
+        set { change { $0.customerRef = newValue } }
+    }
+    /// The customer's name.
+    ///
+    /// Personal data: never logged.
+    public var customerName: Slice {
+        @inlinable get { decoded.fields.customerName }
+        set { change { $0.customerName = newValue } }
+    }
+    /// Lines of the order, when the event carries them.
+    public var lines: [OrderLine] {
+        @inlinable get { decoded.fields.lines }
+        set { change { $0.lines = newValue } }
+    }
+    /// What else the event tells.
+    public var facts: Facts? {
+        @inlinable get { decoded.fields.facts }
+        set { change { $0.facts = newValue } }
+    }
+    /// Why a readable event is refused.
+    public var refusal: Refusal? {
+        @inlinable get { decoded.fields.refusal }
+        set { change { $0.refusal = newValue } }
     }
 
     /// The text of a slice as a `String`: allocates; not for the data path.
@@ -324,8 +290,5 @@ public struct OrderEvent: Sendable {
     }
 
     /// Bytes of memory that the event holds, for budgets.
-    public var cost: Int {
-        bytes.count + MemoryLayout<OrderEvent>.stride + lines.count * MemoryLayout<OrderLine>.stride
-            + (facts?.cost ?? 0)
-    }
+    public var cost: Int { decoded.cost }
 }

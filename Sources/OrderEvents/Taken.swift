@@ -59,9 +59,11 @@ public struct DeadLetter: Sendable {
 }
 
 /// What became of a polled record after decoding and routing: the unit that waits in a lane.
+///
+/// As small as an event; a dead letter, which is rare, lies behind a reference.
 public enum Taken: Sendable {
     case event(OrderEvent)
-    case deadLetter(DeadLetter)
+    indirect case deadLetter(DeadLetter)
 
     /// Where the record was read.
     public var source: SourcePosition {

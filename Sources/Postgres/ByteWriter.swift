@@ -58,6 +58,18 @@ struct ByteWriter: Sendable {
         end = at + MemoryLayout<T>.size
     }
 
+    /// A length in four bytes, then the integer: in one step, because rows and arrays consist of little else.
+    @inline(__always) mutating func sized<T: FixedWidthInteger & BitwiseCopyable>(_ value: T) {
+        let size = MemoryLayout<T>.size
+        room(4 + size)
+        let at = end
+        unsafe bytes.withUnsafeMutableBytes { (raw: UnsafeMutableRawBufferPointer) in
+            unsafe raw.storeBytes(of: Int32(truncatingIfNeeded: size).bigEndian, toByteOffset: at, as: Int32.self)
+            unsafe raw.storeBytes(of: value.bigEndian, toByteOffset: at + 4, as: T.self)
+        }
+        end = at + 4 + size
+    }
+
     /// Overwrites an integer that was written before.
     mutating func patch(_ value: Int32, at offset: Int) {
         precondition(offset >= 0 && offset + 4 <= end)
@@ -72,8 +84,17 @@ struct ByteWriter: Sendable {
     @inline(__always) mutating func sized(_ source: UnsafeRawBufferPointer, isText: Bool) {
         // A value of 2 GiB cannot be told to PostgreSQL at all; nothing here comes near it.
         precondition(source.count <= Int(Int32.max))
-        store(Int32(truncatingIfNeeded: source.count))
-        if isText { unsafe text(source) } else { unsafe copy(source) }
+        let count = source.count
+        room(4 + count)
+        let at = end
+        unsafe bytes.withUnsafeMutableBytes { (raw: UnsafeMutableRawBufferPointer) in
+            unsafe raw.storeBytes(of: Int32(truncatingIfNeeded: count).bigEndian, toByteOffset: at, as: Int32.self)
+            if count > 0, let from = source.baseAddress {
+                unsafe raw.baseAddress?.advanced(by: at + 4).copyMemory(from: from, byteCount: count)
+            }
+        }
+        end = at + 4 + count
+        if isText, let base = source.baseAddress, unsafe memchr(base, 0, count) != nil { containsNUL = true }
     }
 
     /// The bytes without their length, looked through for NUL.

@@ -148,14 +148,18 @@ internal import CLibpq
     /// Copies the rows of `buffer` in and empties it, keeping its memory.
     ///
     /// `sql` is `COPY table (columns) FROM STDIN (FORMAT binary)`. Gives how many rows the server took.
+    ///
+    /// `beginning`: a transaction begins with it, which spares the round trip of a BEGIN of its own.
     @discardableResult
-    public mutating func copyIn(_ sql: String, _ buffer: inout CopyBuffer) throws(PostgresError) -> Int {
+    public mutating func copyIn(
+        _ sql: String, _ buffer: inout CopyBuffer, beginning: Bool = false
+    ) throws(PostgresError) -> Int {
         guard !buffer.containsNUL else {
             throw PostgresError(.nulInText, "a text of the rows to be copied holds a NUL byte")
         }
         buffer.end()
         defer { buffer.reset() }
-        return try copyIn(sql, buffer.writer.bytes, count: buffer.writer.end)
+        return try copyIn(beginning ? "BEGIN; " + sql : sql, buffer.writer.bytes, count: buffer.writer.end)
     }
 
     /// Copies rows in from what `CopyBuffer.finish` gave.
@@ -203,6 +207,7 @@ internal import CLibpq
         defer { unsafe PQclear(result) }
         switch unsafe PQresultStatus(result) {
         case PGRES_COPY_IN: return true
+        case PGRES_COMMAND_OK: return try unsafe startsCopy(handle, exchange)  // of what stands before the COPY
         case PGRES_FATAL_ERROR, PGRES_BAD_RESPONSE:
             let failure = unsafe PostgresError.reading(result: result, of: handle)
             do throws(PostgresError) {

@@ -45,8 +45,7 @@ public struct CopyBuffer: Sendable {
 
     @inline(__always) private mutating func fixed<T: FixedWidthInteger & BitwiseCopyable>(_ value: T) {
         beginField()
-        writer.store(Int32(MemoryLayout<T>.size))
-        writer.store(value)
+        writer.sized(value)
     }
 
     /// A `smallint`.

@@ -15,8 +15,7 @@ public struct ArrayElements: Sendable {
     }
 
     @inline(__always) mutating func append<T: FixedWidthInteger & BitwiseCopyable>(_ value: T) {
-        writer.store(Int32(MemoryLayout<T>.size))
-        writer.store(value)
+        writer.sized(value)
         count += 1
     }
 

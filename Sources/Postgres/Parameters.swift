@@ -15,6 +15,9 @@ public struct Parameters: Sendable {
     /// How many values were added.
     public var count: Int { types.count }
 
+    /// Bytes of all values.
+    public var byteCount: Int { writer.end }
+
     /// Forgets the values and keeps the memory, for the next execution.
     public mutating func removeAll() {
         writer.reset()

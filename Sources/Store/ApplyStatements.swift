@@ -247,28 +247,24 @@ public enum ApplyStatements {
 
     /// timestamptz now, smallint[] class, text[] legal_entity, text[] order_ref: these orders are behind.
     ///
-    /// A row that is there stays as it is. The order's row is locked by this transaction, and a delivery locks it too
-    /// before it removes the mark, so a mark is never lost between the two.
+    /// A row that is there stays as it is, unless a visit was refused before: it may succeed now that the order has
+    /// changed, so it is due at once. What is under way is left alone: its record sees the change. The order's row is
+    /// locked by this transaction, and a delivery locks it too before it removes the mark, so a mark is never lost
+    /// between the two.
     public static let markBacklog = Statement(
         "mark_backlog",
         """
+        WITH changed AS (
+            SELECT c, e, k FROM unnest($2::smallint[], $3::text[], $4::text[]) AS r(c, e, k)
+        ), hastened AS (
+            UPDATE backlog b SET due_at = $1::timestamptz, attempts = 0
+            FROM changed r
+            WHERE b.legal_entity = r.e AND b.order_ref = r.k AND b.attempts > 0 AND b.visited_at IS NULL
+                  AND b.due_at > $1::timestamptz
+        )
         INSERT INTO backlog (since, due_at, class, legal_entity, order_ref)
-        SELECT $1::timestamptz, $1::timestamptz, c, e, k
-        FROM unnest($2::smallint[], $3::text[], $4::text[]) AS r(c, e, k)
+        SELECT $1::timestamptz, $1::timestamptz, c, e, k FROM changed
         ON CONFLICT (legal_entity, order_ref) DO NOTHING
-        """)
-
-    /// timestamptz now, text[] legal_entity, text[] order_ref: these orders changed, so a visit that was refused before
-    /// may succeed now.
-    ///
-    /// What is under way is left alone: its record sees the change.
-    public static let hastenBacklog = Statement(
-        "hasten_backlog",
-        """
-        UPDATE backlog b SET due_at = $1::timestamptz, attempts = 0
-        FROM unnest($2::text[], $3::text[]) AS r(e, k)
-        WHERE b.legal_entity = r.e AND b.order_ref = r.k AND b.attempts > 0 AND b.visited_at IS NULL
-              AND b.due_at > $1::timestamptz
         """)
 
     /// text[] topic, integer[] partition.

@@ -78,7 +78,7 @@ struct BatchApplier: Sendable {
         } catch { throw .postgres(error) }
         if manner == .quick { orders.recall(&working) }
         let unknown = working.indices.filter {
-            !working[$0].isLoaded && !(manner == .quick && begins(working[$0], items))
+            !working[$0].isLoaded && !(manner == .quick && begins(items[working[$0].firstItem]))
         }
         try BatchReading.loadOrders(unknown, &working, settings, &connection)
         do throws(PostgresError) {
@@ -98,11 +98,10 @@ struct BatchApplier: Sendable {
             orders.forget(plan.orders)
             throw error
         }
-        orders.remember(plan.orders)
+        orders.remember(plan.takeOrders())
         keys.remember(entries)
-        return AppliedBatch(
-            plan: plan, written: written,
-            outcomes: outcomes(plan, items, known, stored, written, isRedo: manner == .redo))
+        let outcomes = outcomes(plan, items, known, stored, written, isRedo: manner == .redo)
+        return AppliedBatch(plan: plan, written: written, outcomes: outcomes)
     }
 
     /// Applies the fallback of parked events whose time is up; also gives how many orders were looked at.
@@ -223,8 +222,8 @@ struct BatchApplier: Sendable {
     }
 
     /// Whether the order's first event of the batch looks like its very first, so that looking it up can be spared.
-    private func begins(_ order: WorkingOrder, _ items: [Taken]) -> Bool {
-        guard case .event(let event) = items[order.firstItem] else { return false }
+    private func begins(_ first: Taken) -> Bool {
+        guard case .event(let event) = first else { return false }
         guard event.status == .state(.received), event.refusal == nil else { return false }
         let start = settings.channels[Int(event.channel)].sequenceFrom ?? 1
         return event.sequence.map { $0 <= start } ?? true

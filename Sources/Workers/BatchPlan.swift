@@ -136,8 +136,7 @@ struct BatchPlan: Sendable {
             named(event, entry, warehouse)
             return
         }
-        let rules = settings.entities[Int(event.entity)]
-        let evaluation = judge(event, entry.order, warehouse, rules)
+        let evaluation = judge(event, entry.order, warehouse)
         // Whatever was decided, was decided by this state of the order: the row is written, so that its revision tells
         // when another instance changed it meanwhile, or when a memory was out of date.
         orders[entry.order].isDirty = true
@@ -155,7 +154,8 @@ struct BatchPlan: Sendable {
                     warehouse: warehouse))
         }
         if evaluation.outcome == .parked, let code = evaluation.code {
-            let waits = code == .orderNotBegun ? Int64.max : now.microseconds + rules.parkTimeout
+            let timeout = settings.entities[Int(event.entity)].parkTimeout
+            let waits = code == .orderNotBegun ? Int64.max : now.microseconds + timeout
             orders[entry.order].parked.append(
                 ParkedEvent(
                     event: event, code: code, warehouse: warehouse, dueAt: waits, isNew: true,
@@ -166,9 +166,7 @@ struct BatchPlan: Sendable {
         }
     }
 
-    private mutating func judge(
-        _ event: OrderEvent, _ index: Int, _ warehouse: String, _ rules: EntityRules
-    ) -> Evaluation {
+    private mutating func judge(_ event: OrderEvent, _ index: Int, _ warehouse: String) -> Evaluation {
         // Older than everything that is kept: nobody can tell whether it was applied before, so it never is (again).
         if event.occurredAt.microseconds < now.microseconds - settings.journalRetention {
             let state = orders[index].order.state
@@ -177,7 +175,8 @@ struct BatchPlan: Sendable {
             return old
         }
         return orders[index].order.apply(
-            event, channel: settings.channels[Int(event.channel)], warehouse: warehouse, rules: rules.rules)
+            event, channel: settings.channels[Int(event.channel)], warehouse: warehouse,
+            rules: settings.entities[Int(event.entity)].rules)
     }
 
     /// An event that names its order by a reference only: it waits until the reference is known.
@@ -263,6 +262,13 @@ struct BatchPlan: Sendable {
         // No numbers: as they came. What was loaded came before this batch.
         if a.isNew != b.isNew { return b.isNew }
         return a.arrival < b.arrival
+    }
+
+    /// Gives the orders away, so that whoever works on them next has them alone.
+    mutating func takeOrders() -> [WorkingOrder] {
+        var taken: [WorkingOrder] = []
+        swap(&taken, &orders)
+        return taken
     }
 
     /// Adds the rows of what still waits, and sorts what is written in key order.

@@ -105,15 +105,15 @@ enum BatchReading {
         parameters.texts(indexes.map { settings.entityName(orders[$0].entity) })
         parameters.texts(indexes.map { orders[$0].ref })
         for index in indexes {
-            orders[index].order = Order()
+            orders[index].cell = .empty
             orders[index].isLoaded = true
         }
         do {
             let rows = try connection.query(ApplyStatements.loadOrders, parameters)
             for row in 0..<rows.count {
                 let index = indexes[Int(rows.int64(row, 0)) - 1]
-                orders[index].order = try Order(
-                    document: rows.bytes(row, 3), revision: rows.int64(row, 1), version: rows.int64(row, 2))
+                orders[index].cell = OrderCell(
+                    try Order(document: rows.bytes(row, 3), revision: rows.int64(row, 1), version: rows.int64(row, 2)))
             }
         } catch let error as PostgresError {
             throw .postgres(error)

@@ -27,8 +27,12 @@ struct StoredPosition: Hashable, Sendable {
 /// Writes the plans of one worker; keeps its buffers between batches.
 struct BatchWriter: Sendable {
     private var journal = CopyBuffer(capacity: 1 << 20)
-    private var documents = TextArray()
-    private var document: [UInt8] = []
+    private var orders = OrderRows()
+    private var parameters = Parameters()
+    /// What the batch's orders took in `parameters`.
+    private var writtenBytes = 0
+    /// Orders up to this size leave their memory to the next batch: about twice what the usual batch writes.
+    private static let keptBytes = 4 << 20
 
     /// Writes the plan in one transaction and commits it.
     ///
@@ -38,8 +42,10 @@ struct BatchWriter: Sendable {
         _ plan: BatchPlan, _ items: [Taken], _ numbers: [Int32: Int32], _ settings: ApplySettings, now: Timestamp,
         lookAgain: [BatchEntry] = [], _ connection: inout Connection
     ) throws(ApplyError) -> WriteResult {
+        defer { giveBack() }
         do {
-            _ = try connection.execute("BEGIN")
+            // The transaction begins with its first statement.
+            if plan.journal.isEmpty { _ = try connection.execute("BEGIN") }
             let result = try writeRows(plan, items, numbers, settings, now, lookAgain, &connection)
             _ = try connection.execute("COMMIT")
             return result
@@ -53,6 +59,15 @@ struct BatchWriter: Sendable {
         }
     }
 
+    /// Gives memory back that was needed by an unusual batch.
+    private mutating func giveBack() {
+        if writtenBytes > Self.keptBytes {
+            orders = OrderRows()
+            parameters = Parameters()
+        }
+        writtenBytes = 0
+    }
+
     private mutating func writeRows(
         _ plan: BatchPlan, _ items: [Taken], _ numbers: [Int32: Int32], _ settings: ApplySettings, _ now: Timestamp,
         _ lookAgain: [BatchEntry], _ connection: inout Connection
@@ -60,7 +75,7 @@ struct BatchWriter: Sendable {
         var result = WriteResult()
         if !plan.journal.isEmpty {
             fillJournal(plan, items, numbers, settings, now)
-            _ = try connection.copyIn(ApplyStatements.copyJournal, &journal)
+            _ = try connection.copyIn(ApplyStatements.copyJournal, &journal, beginning: true)
         }
         if !lookAgain.isEmpty {
             // Behind the claim, so that a row cannot leave the journal unseen any more: if it did, it is there now.
@@ -123,9 +138,8 @@ struct BatchWriter: Sendable {
         var kinds = Int16Array()
         var entities = TextArray(), issuers = TextArray(), values = TextArray(), refs = TextArray()
         let sorted = plan.references.sorted {
-            let a = plan.orders[$0.order], b = plan.orders[$1.order]
-            return (a.entity, $0.name.kind.rawValue, $0.name.issuer, $0.name.value)
-                < (b.entity, $1.name.kind.rawValue, $1.name.issuer, $1.name.value)
+            (plan.orders[$0.order].entity, $0.name.kind.rawValue, $0.name.issuer, $0.name.value)
+                < (plan.orders[$1.order].entity, $1.name.kind.rawValue, $1.name.issuer, $1.name.value)
         }
         for (index, name) in sorted {
             kinds.append(Int16(name.kind.rawValue))
@@ -145,36 +159,13 @@ struct BatchWriter: Sendable {
         _ plan: BatchPlan, _ settings: ApplySettings, _ now: Timestamp, _ connection: inout Connection
     ) throws {
         guard !plan.written.isEmpty else { return }
-        var revisions = Int64Array(), versions = Int64Array()
-        var since = TimestampArray()
-        var states = Int16Array()
-        var entities = TextArray(), refs = TextArray()
-        documents.removeAll()
+        orders.removeAll()
         for index in plan.written {
-            revisions.append(plan.orders[index].order.revision)
-            versions.append(plan.orders[index].order.version)
-            let state = plan.orders[index].order.state
-            if let state, let time = plan.orders[index].order.time(of: state) {
-                since.append(microsecondsSinceUnixEpoch: time.microseconds)
-            } else {
-                since.appendNull()
-            }
-            states.append(Int16(state?.rawValue ?? 0))
-            entities.append(settings.entityName(plan.orders[index].entity))
-            refs.append(plan.orders[index].ref)
-            document.removeAll(keepingCapacity: true)
-            plan.orders[index].order.writeDocument(to: &document)
-            documents.append(bytes: document)
+            let entity = settings.entityName(plan.orders[index].entity)
+            plan.orders[index].cell.append(to: &orders, entity: entity, ref: plan.orders[index].ref)
         }
-        var parameters = Parameters()
-        parameters.array(revisions)
-        parameters.array(versions)
-        parameters.timestamp(microsecondsSinceUnixEpoch: now.microseconds)
-        parameters.array(since)
-        parameters.array(states)
-        parameters.array(entities)
-        parameters.array(refs)
-        parameters.array(documents)
+        orders.fill(&parameters, now)
+        writtenBytes = parameters.byteCount
         let rows = try connection.query(ApplyStatements.writeOrders, parameters)
         if rows.affected != plan.written.count { throw ApplyError.conflict }
     }
@@ -260,29 +251,24 @@ struct BatchWriter: Sendable {
         }
     }
 
-    private func markBacklog(
+    private mutating func markBacklog(
         _ plan: BatchPlan, _ settings: ApplySettings, _ now: Timestamp, _ connection: inout Connection
     ) throws {
         var classes = Int16Array()
         var entities = TextArray(), refs = TextArray()
-        for index in plan.written where plan.orders[index].delivers {
+        for (row, index) in plan.written.enumerated() where plan.orders[index].delivers {
             let entity = plan.orders[index].entity
             guard settings.entities[Int(entity)].delivers else { continue }
-            classes.append(DeliveryClass(of: plan.orders[index].order).rawValue)
+            classes.append(orders.classes[row].rawValue)
             entities.append(settings.entityName(entity))
             refs.append(plan.orders[index].ref)
         }
         guard classes.count > 0 else { return }
-        var parameters = Parameters()
+        parameters.removeAll()
         parameters.timestamp(microsecondsSinceUnixEpoch: now.microseconds)
         parameters.array(classes)
         parameters.array(entities)
         parameters.array(refs)
         _ = try connection.query(ApplyStatements.markBacklog, parameters)
-        var again = Parameters()
-        again.timestamp(microsecondsSinceUnixEpoch: now.microseconds)
-        again.array(entities)
-        again.array(refs)
-        _ = try connection.query(ApplyStatements.hastenBacklog, again)
     }
 }

@@ -5,21 +5,64 @@ internal import Synchronization
 // What workers remember between batches, to spare look-ups. Both memories are hints: an order's revision and the
 // primary key of the journal decide, so a wrong or missing memory costs a round trip and nothing else.
 
+/// An order's state behind a reference, so that it is moved as a pointer and changed in place.
+///
+/// A value all the same: changing one of two copies leaves the other as it was.
+struct OrderCell: Sendable {
+    /// Not copyable, so that to look at the order is never to copy it: that would count up all that it refers to.
+    private struct Held: ~Copyable {
+        var order: Order
+
+        func append(to rows: inout OrderRows, entity: String, ref: String) {
+            rows.append(order, entity: entity, ref: ref)
+        }
+    }
+
+    // Safe: `held` is changed only by `value`, and only while nobody else has a reference.
+    @safe private final class Storage: @unchecked Sendable {
+        var held: Held
+        init(_ order: consuming Order) { held = Held(order: order) }
+    }
+
+    private var storage: Storage
+
+    /// A new order: shared until it is changed.
+    static let empty = OrderCell(Order())
+
+    init(_ order: consuming Order) { storage = Storage(order) }
+
+    var value: Order {
+        _read { yield storage.held.order }
+        _modify {
+            if !isKnownUniquelyReferenced(&storage) { storage = Storage(storage.held.order) }
+            yield &storage.held.order
+        }
+    }
+
+    /// Adds the order to the rows that are written.
+    func append(to rows: inout OrderRows, entity: String, ref: String) {
+        storage.held.append(to: &rows, entity: entity, ref: ref)
+    }
+}
+
 /// States of orders that were written lately, shared by the workers of one store.
+///
+/// What a batch recalls it takes out, and puts back when it is committed: so a state is changed where it is. An order
+/// is in one batch at a time, so nobody else misses it.
 ///
 /// Two generations: when the younger is full it becomes the older and the older is forgotten, so the bound is kept
 /// without a list of uses.
 final class OrderMemory: Sendable {
-    /// Behind a reference, so that a table that grows or is replaced moves pointers.
-    private final class Entry: Sendable {
+    private struct Entry: Sendable {
         let entity: Int32
         let ref: String
-        let order: Order
+        /// Nil: with a batch.
+        var order: OrderCell?
 
-        init(entity: Int32, ref: String, order: Order) {
-            self.entity = entity
-            self.ref = ref
-            self.order = order
+        /// Gives the state away, if it is of this order.
+        mutating func take(_ entity: Int32, _ ref: String) -> OrderCell? {
+            guard self.entity == entity, self.ref == ref else { return nil }
+            return order.take()
         }
     }
 
@@ -27,6 +70,12 @@ final class OrderMemory: Sendable {
         var young: [UInt64: Entry] = [:]
         var old: [UInt64: Entry] = [:]
         var youngBytes = 0
+
+        mutating func take(_ hash: UInt64, _ entity: Int32, _ ref: String) -> OrderCell? {
+            if let index = young.index(forKey: hash) { return young.values[index].take(entity, ref) }
+            if let index = old.index(forKey: hash) { return old.values[index].take(entity, ref) }
+            return nil
+        }
     }
 
     private let bytesPerGeneration: Int
@@ -41,25 +90,25 @@ final class OrderMemory: Sendable {
     func recall(_ orders: inout [WorkingOrder]) {
         generations.withLock { known in
             for index in orders.indices {
-                let hash = orders[index].hash
-                guard let entry = known.young[hash] ?? known.old[hash], entry.entity == orders[index].entity,
-                    entry.ref == orders[index].ref
-                else { continue }
-                orders[index].order = entry.order
+                guard let cell = known.take(orders[index].hash, orders[index].entity, orders[index].ref) else {
+                    continue
+                }
+                orders[index].cell = cell
                 orders[index].isLoaded = true
+                orders[index].isRecalled = true
             }
         }
     }
 
-    /// Remembers what a committed transaction wrote.
+    /// Remembers what a committed transaction wrote, and what was recalled for it.
     func remember(_ orders: [WorkingOrder]) {
-        let written = orders.indices.lazy.filter { orders[$0].isDirty }.map { ($0, orders[$0].hash) }
         generations.withLock { known in
-            for (index, hash) in written {
-                let entry = Entry(entity: orders[index].entity, ref: orders[index].ref, order: orders[index].order)
-                known.old.removeValue(forKey: hash)
+            for index in orders.indices where orders[index].isDirty || orders[index].isRecalled {
+                let hash = orders[index].hash
+                let entry = Entry(entity: orders[index].entity, ref: orders[index].ref, order: orders[index].cell)
+                if !known.old.isEmpty { known.old.removeValue(forKey: hash) }
                 if known.young.updateValue(entry, forKey: hash) == nil {
-                    known.youngBytes += entry.order.cost + entry.ref.utf8.count + 64
+                    known.youngBytes += orders[index].order.cost + orders[index].ref.utf8.count + 64
                 }
                 guard known.youngBytes > bytesPerGeneration else { continue }
                 known.old = known.young

@@ -31,14 +31,30 @@ struct WorkingOrder: Sendable {
     var hash: UInt64
     /// The batch's first item of this order.
     var firstItem = 0
-    var order = Order()
+    /// What holds `order`.
+    var cell = OrderCell.empty
     /// Whether `order` is what the store holds, or is believed to hold (a new order that nobody looked up).
     var isLoaded = false
+    /// Whether it comes from the memory, which misses it until it is put back.
+    var isRecalled = false
     var isDirty = false
     /// How many of the order's names the store has.
     var knownNames = 0
     var delivers = false
     var parked: [ParkedEvent] = []
+
+    init(entity: Int32, ref: String, hash: UInt64, firstItem: Int = 0) {
+        self.entity = entity
+        self.ref = ref
+        self.hash = hash
+        self.firstItem = firstItem
+    }
+
+    /// The order's state; read and changed in place.
+    var order: Order {
+        _read { yield cell.value }
+        _modify { yield &cell.value }
+    }
 }
 
 /// A row of the journal.
@@ -88,6 +104,12 @@ struct TransitionKey: Hashable, Sendable {
     var from: CanonicalState?
     var to: CanonicalState?
     var disposition: Disposition
+
+    /// All of it in one number: nearly every event is a transition.
+    func hash(into hasher: inout Hasher) {
+        let states = UInt64(from?.rawValue ?? 0) << 16 | UInt64(to?.rawValue ?? 0) << 8 | UInt64(disposition.rawValue)
+        hasher.combine(UInt64(UInt32(bitPattern: entity)) << 32 | states)
+    }
 }
 
 /// An item of the batch with what the plan needs to find its order and its key.

@@ -12,8 +12,8 @@ enum DeliveryClass: Int16, Sendable {
     case whenever = 2
 
     /// Cancellations, new orders, holds and dispatch; then invoices and notes; closing last.
-    init(of order: Order) {
-        switch order.state {
+    init(of state: CanonicalState?) {
+        switch state {
         case .cancelled, .onHold: self = .urgent
         case .closed, .invoiced: self = .whenever
         default: self = .usual

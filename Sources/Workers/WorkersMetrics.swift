@@ -76,20 +76,33 @@ struct BatchCounts {
         var outcome: Outcome
     }
 
-    private struct Entity {
-        var source: Histogram
-        var log: Histogram
-        var process: Histogram
+    /// One reference to three histograms, because each event looks here.
+    private final class Latency: Sendable {
+        let source: Histogram
+        let log: Histogram
+        let process: Histogram
+
+        init(_ family: HistogramFamily, _ entity: String) {
+            source = family.with(entity, "source")
+            log = family.with(entity, "log")
+            process = family.with(entity, "process")
+        }
     }
+
+    /// Transitions whose counters are kept at hand; beyond, all are looked up anew.
+    private static let maximumTransitions = 4096
 
     private let metrics: WorkersMetrics
     private let settings: ApplySettings
     private var counters: [EventKey: Counter] = [:]
-    private var entities: [Int32: Entity] = [:]
+    private var transitions: [TransitionKey: Counter] = [:]
+    /// By index of the legal entity.
+    private var latencies: [Latency?]
 
     init(metrics: WorkersMetrics, settings: ApplySettings) {
         self.metrics = metrics
         self.settings = settings
+        latencies = Array(repeating: nil, count: settings.entities.count)
     }
 
     /// Adds what a batch did.
@@ -134,38 +147,37 @@ struct BatchCounts {
         return counter
     }
 
+    private mutating func counter(_ key: TransitionKey) -> Counter {
+        if let known = transitions[key] { return known }
+        if transitions.count >= Self.maximumTransitions { transitions.removeAll(keepingCapacity: true) }
+        let counter = metrics.transitions.with(
+            settings.entityName(key.entity), key.from?.name ?? "none", key.to?.name ?? "none", key.disposition.name)
+        transitions[key] = counter
+        return counter
+    }
+
     private mutating func observe(_ event: OrderEvent, _ now: Timestamp) {
-        let entity: Entity
-        if let known = entities[event.entity] {
-            entity = known
+        let index = Int(event.entity)
+        guard latencies.indices.contains(index) else { return }
+        let latency = latencies[index] ?? Latency(metrics.latency, settings.entities[index].name)
+        if latencies[index] == nil { latencies[index] = latency }
+        let source = event.source
+        latency.process.observe(max(0, now.seconds(since: source.polledAt)))
+        if event.occurredAt <= source.polledAt {
+            latency.source.observe(now.seconds(since: event.occurredAt))
         } else {
-            let name = settings.entityName(event.entity)
-            entity = Entity(
-                source: metrics.latency.with(name, "source"), log: metrics.latency.with(name, "log"),
-                process: metrics.latency.with(name, "process"))
-            entities[event.entity] = entity
+            metrics.timestampsRefused.with(settings.entities[index].name, "source").add()
         }
-        entity.process.observe(max(0, now.seconds(since: event.source.polledAt)))
-        if event.occurredAt <= event.source.polledAt {
-            entity.source.observe(now.seconds(since: event.occurredAt))
+        if let logged = source.loggedAt, logged <= source.polledAt {
+            latency.log.observe(now.seconds(since: logged))
         } else {
-            metrics.timestampsRefused.with(settings.entityName(event.entity), "source").add()
-        }
-        if let logged = event.source.loggedAt, logged <= event.source.polledAt {
-            entity.log.observe(now.seconds(since: logged))
-        } else {
-            metrics.timestampsRefused.with(settings.entityName(event.entity), "log").add()
+            metrics.timestampsRefused.with(settings.entities[index].name, "log").add()
         }
     }
 
     /// Adds transitions, releases and exceptions, which the sweep of parked events makes too.
-    func addPlan(_ batch: AppliedBatch) {
-        for (key, count) in batch.plan.transitions {
-            metrics.transitions.with(
-                settings.entityName(key.entity), key.from?.name ?? "none", key.to?.name ?? "none",
-                key.disposition.name
-            ).add(count)
-        }
+    mutating func addPlan(_ batch: AppliedBatch) {
+        for (key, count) in batch.plan.transitions { counter(key).add(count) }
         for (entity, count) in batch.plan.released {
             metrics.parkedReleased.with(settings.entityName(entity)).add(count)
         }

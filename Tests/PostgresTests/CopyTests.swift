@@ -76,6 +76,32 @@ import Testing
         #expect(try connection.copyIn(Self.copy, &buffer) == 1)
     }
 
+    @Test func aTransactionBeginsWithACopy() throws {
+        var connection = try PostgreSQLFixture.freshConnection()
+        try connection.execute(Self.table)
+        var buffer = CopyBuffer()
+        append(1, to: &buffer)
+        #expect(try connection.copyIn(Self.copy, &buffer, beginning: true) == 1)
+        #expect(connection.transactionStatus == .open)
+        try connection.execute("ROLLBACK")
+        #expect(try connection.execute("SELECT count(*) FROM event").int64(0, 0) == 0)
+        append(1, to: &buffer)
+        append(1, to: &buffer)
+        #expect(throws: PostgresError.self) { try connection.copyIn(Self.copy, &buffer, beginning: true) }
+        #expect(connection.transactionStatus == .failed)
+        try connection.execute("ROLLBACK")
+        let error = #expect(throws: PostgresError.self) {
+            try connection.copyIn("COPY nowhere FROM STDIN (FORMAT binary)", &buffer, beginning: true)
+        }
+        #expect(error?.retryClass == .ownFault)
+        #expect(connection.transactionStatus == .failed)
+        try connection.execute("ROLLBACK")
+        append(1, to: &buffer)
+        #expect(try connection.copyIn(Self.copy, &buffer, beginning: true) == 1)
+        try connection.execute("COMMIT")
+        #expect(try connection.execute("SELECT count(*) FROM event").int64(0, 0) == 1)
+    }
+
     @Test func whatIsNoCopyIsMisuseAndLeavesTheConnectionUsable() throws {
         var connection = try PostgreSQLFixture.freshConnection()
         try connection.execute(Self.table)

@@ -15,7 +15,7 @@ struct DecodePass: ~Copyable {
     static let maximumShownWordBytes = 64
 
     var reader = JSONReader()
-    var event: OrderEvent
+    var event: EventFields
     var tail: [UInt8] = []
     var facts = FactsDraft()
     let payloadCount: Int
@@ -24,17 +24,16 @@ struct DecodePass: ~Copyable {
 
     init(source: SourcePosition, payloadCount: Int, contentHash: UInt64, channel: Int32) {
         self.payloadCount = payloadCount
-        event = OrderEvent(
+        event = EventFields(
             source: source, bytes: [], payloadCount: payloadCount, contentHash: contentHash, channel: channel)
     }
 
     /// The finished event, which takes `bytes`, the record's value, over.
     consuming func finished(_ bytes: consuming [UInt8]) -> OrderEvent {
-        var event = self.event
         if !tail.isEmpty { bytes.append(contentsOf: tail) }
         event.bytes = bytes
         event.facts = facts.finished()
-        return event
+        return OrderEvent(event)
     }
 
     // MARK: text
