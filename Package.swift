@@ -45,7 +45,7 @@ let package = Package(
             "Store", ["Postgres", "OrderEvents", "Orders"],
             resources: [
                 .embedInCode("Migrations/001_store.sql"), .embedInCode("Migrations/002_words.sql"),
-                .embedInCode("Migrations/003_retention.sql"),
+                .embedInCode("Migrations/003_retention.sql"), .embedInCode("Migrations/004_identity.sql"),
             ]),
         stage("Workers", ["Store", "Postgres", "OrderEvents", "Orders", "Partitioner", "Metrics"]),
         stage("Odoo"),

@@ -83,7 +83,7 @@ struct FloorRun {
         if let old = batch.oldOrders { try connection.query(update, old) }
         if !batch.backlog.isEmpty { try connection.copyIn(FloorRows.copyBacklog, batch.backlog) }
         if let marks = batch.marks {
-            try connection.query(ApplyStatements.learnReferences, marks.references)
+            try connection.query(ReferenceStatements.learn, marks.references)
             try connection.query(ApplyStatements.markBacklog, marks.backlog)
         }
         try connection.execute("COMMIT")
@@ -93,7 +93,7 @@ struct FloorRun {
         try connection.execute("BEGIN")
         try connection.query(FloorRows.insertJournal, batch.journal)
         if let duplicates = batch.duplicates { try connection.query(ApplyStatements.insertDuplicates, duplicates) }
-        try connection.query(ApplyStatements.learnReferences, batch.references)
+        try connection.query(ReferenceStatements.learn, batch.references)
         try connection.query(ApplyStatements.writeOrders, batch.orders)
         try connection.query(ApplyStatements.markBacklog, batch.backlog)
         try connection.execute("COMMIT")

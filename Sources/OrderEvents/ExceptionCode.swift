@@ -34,4 +34,5 @@ public enum ExceptionCode: String, CaseIterable, Sendable {
     case feedSilent = "feed_silent"
     case factAfterEnd = "fact_after_end"
     case orderNotBegun = "order_not_begun"
+    case parkingFull = "parking_full"
 }

@@ -64,14 +64,16 @@ public enum ApplyStatements {
 
     /// The states of orders.
     ///
-    /// text[] legal_entity, text[] order_ref -> bigint ordinality, bigint revision, bigint version, text document.
+    /// text[] legal_entity, text[] order_ref -> bigint ordinality, bigint revision, bigint version, text document, text
+    /// order_ref of the order whose alias it is, or NULL.
     public static let loadOrders = Statement(
         "load_orders",
         """
-        SELECT r.i, o.revision, o.version, o.document
+        SELECT r.i, o.revision, o.version, o.document, o.alias_of
         FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS r(e, k, i)
         JOIN LATERAL (
-            SELECT revision, version, document FROM orders WHERE legal_entity = r.e AND order_ref = r.k LIMIT 1
+            SELECT revision, version, document, alias_of FROM orders
+            WHERE legal_entity = r.e AND order_ref = r.k LIMIT 1
         ) o ON true
         """)
 
@@ -180,31 +182,41 @@ public enum ApplyStatements {
         WHERE o.revision = excluded.revision - 1
         """)
 
-    /// timestamptz learned_at, smallint[] kind, text[] legal_entity, text[] issuer, text[] value, text[] order_ref.
-    public static let learnReferences = Statement(
-        "learn_references",
+    /// The same where some of the rows are aliases of orders: one more parameter, text[] alias_of.
+    public static let writeOrdersAndAliases = Statement(
+        "write_orders_and_aliases",
         """
-        INSERT INTO order_references (learned_at, kind, legal_entity, issuer, value, order_ref)
-        SELECT $1::timestamptz, t, e, i, v, k
-        FROM unnest($2::smallint[], $3::text[], $4::text[], $5::text[], $6::text[]) AS r(t, e, i, v, k)
-        ON CONFLICT DO NOTHING
+        INSERT INTO orders AS o (revision, version, updated_at, state_since, state, legal_entity, order_ref, document,
+                                 alias_of)
+        SELECT n, v, $3::timestamptz, t, s, e, k, d, a
+        FROM unnest($1::bigint[], $2::bigint[], $4::timestamptz[], $5::smallint[], $6::text[], $7::text[], $8::text[],
+                    $9::text[]) AS r(n, v, t, s, e, k, d, a)
+        ON CONFLICT (legal_entity, order_ref) DO UPDATE
+        SET revision = excluded.revision, version = excluded.version, updated_at = excluded.updated_at,
+            state_since = excluded.state_since, state = excluded.state, document = excluded.document,
+            alias_of = excluded.alias_of
+        WHERE o.revision = excluded.revision - 1
         """)
 
     /// timestamptz parked_at, timestamptz[] due_at, timestamptz[] released_at, bigint[] sequence, smallint[] outcome of
-    /// the release, text[] legal_entity, text[] order_ref, text[] channel, text[] event_id, text[] warehouse, text[]
-    /// code.
+    /// the release, smallint[] kind, text[] issuer and text[] value of the reference that an event without an order
+    /// waits for, text[] legal_entity, text[] order_ref, text[] channel, text[] event_id, text[] warehouse,
+    /// text[] code.
     ///
-    /// A row that is there already is one that goes on now.
+    /// A row that is there already is one that goes on now, or whose order has become known.
     public static let writeParked = Statement(
         "write_parked",
         """
-        INSERT INTO parked AS p (parked_at, due_at, released_at, sequence, released_outcome, legal_entity, order_ref,
-                                 channel, event_id, warehouse, code)
-        SELECT $1::timestamptz, d, r, s, o, e, k, c, i, w, x
-        FROM unnest($2::timestamptz[], $3::timestamptz[], $4::bigint[], $5::smallint[], $6::text[], $7::text[],
-                    $8::text[], $9::text[], $10::text[], $11::text[]) AS r(d, r, s, o, e, k, c, i, w, x)
+        INSERT INTO parked AS p (parked_at, due_at, released_at, sequence, released_outcome, reference_kind,
+                                 reference_issuer, reference_value, legal_entity, order_ref, channel, event_id,
+                                 warehouse, code)
+        SELECT $1::timestamptz, d, r, s, o, rt, ri, rv, e, k, c, i, w, x
+        FROM unnest($2::timestamptz[], $3::timestamptz[], $4::bigint[], $5::smallint[], $6::smallint[], $7::text[],
+                    $8::text[], $9::text[], $10::text[], $11::text[], $12::text[], $13::text[], $14::text[])
+            AS r(d, r, s, o, rt, ri, rv, e, k, c, i, w, x)
         ON CONFLICT (legal_entity, channel, event_id) DO UPDATE
-        SET released_at = excluded.released_at, released_outcome = excluded.released_outcome
+        SET released_at = excluded.released_at, released_outcome = excluded.released_outcome,
+            order_ref = excluded.order_ref, code = excluded.code, due_at = excluded.due_at
         WHERE p.released_at IS NULL
         """)
 

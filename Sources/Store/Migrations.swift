@@ -30,6 +30,7 @@ public struct Migrations: Sendable {
         Migration(number: 1, name: "store", sql: PackageResources._01_store_sql),
         Migration(number: 2, name: "words", sql: PackageResources._02_words_sql),
         Migration(number: 3, name: "retention", sql: PackageResources._03_retention_sql),
+        Migration(number: 4, name: "identity", sql: PackageResources._04_identity_sql),
     ]
 
     /// The schema that holds everything of Sluice in its database.

@@ -146,8 +146,9 @@ public struct OrderView: Sendable {
 
     /// Orders of `legalEntity` that go by `reference`, by canonical reference.
     ///
-    /// `reference` is a canonical reference, the value of any other reference, or `ISSUER/VALUE` of one. A canonical
-    /// reference counts before all others, so more than one order comes back only for other names. At most 100.
+    /// `reference` is a canonical reference or an alias of one, the value of any other reference, or `ISSUER/VALUE` of
+    /// one. A canonical reference counts before all others, so more than one order comes back only for other names. At
+    /// most 100.
     public static func find(
         _ reference: String, legalEntity: String, _ connection: inout Connection
     ) throws(StoreError) -> [String] {
@@ -156,13 +157,32 @@ public struct OrderView: Sendable {
         parameters.text(reference)
         do {
             let exact = try connection.query(OrderViewStatements.findCanonical, parameters)
-            if exact.count > 0 { return [reference] }
-            let parts = reference.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
-            parameters.text(parts.count == 2 ? parts[0] : "")
-            parameters.text(parts.count == 2 ? parts[1] : reference)
-            let rows = try connection.query(OrderViewStatements.findReference, parameters)
+            if exact.count > 0 { return [exact.text(0, 0)] }
+            let rows = try connection.query(
+                OrderViewStatements.findReference, names(reference, legalEntity))
             return (0..<rows.count).map { rows.text($0, 0) }
         } catch { throw StoreError("the order cannot be looked up", underlying: error) }
+    }
+
+    /// How many events wait for an order that goes by `reference`, and since when the first of them does; nil: none.
+    public static func waiting(
+        for reference: String, legalEntity: String, _ connection: inout Connection
+    ) throws(StoreError) -> (events: Int64, since: Timestamp)? {
+        do {
+            let rows = try connection.query(OrderViewStatements.findWaiting, names(reference, legalEntity))
+            return rows.optionalTimestamp(0, 1).map { (rows.int64(0, 0), Timestamp(microseconds: $0)) }
+        } catch { throw StoreError("the order cannot be looked up", underlying: error) }
+    }
+
+    /// text legal_entity, text value, text issuer, text value behind the issuer.
+    private static func names(_ reference: String, _ legalEntity: String) -> Parameters {
+        let parts = reference.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+        var parameters = Parameters()
+        parameters.text(legalEntity)
+        parameters.text(reference)
+        parameters.text(parts.count == 2 ? parts[0] : "")
+        parameters.text(parts.count == 2 ? parts[1] : reference)
+        return parameters
     }
 
     /// Reads an order by its canonical reference, in one snapshot; nil: nothing is known of it.

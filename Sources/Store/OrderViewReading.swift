@@ -6,20 +6,34 @@ import Postgres
 ///
 /// Each: text legal_entity, text order_ref, unless it says otherwise.
 enum OrderViewStatements {
+    /// -> text order_ref of the order that it names, which is another one where it is an alias.
     static let findCanonical = Statement(
         "view_find_canonical",
         """
-        SELECT 1 FROM orders WHERE legal_entity = $1 AND order_ref = $2
-        UNION SELECT 1 FROM rejected WHERE legal_entity = $1 AND order_ref = $2
+        SELECT COALESCE(alias_of, order_ref), 1 AS place FROM orders WHERE legal_entity = $1 AND order_ref = $2
+        UNION SELECT order_ref, 2 FROM rejected WHERE legal_entity = $1 AND order_ref = $2
+        ORDER BY place LIMIT 1
         """)
 
     /// text legal_entity, text value, text issuer, text value behind the issuer -> text order_ref.
     static let findReference = Statement(
         "view_find_reference",
         """
-        SELECT order_ref FROM order_references WHERE legal_entity = $1 AND value = $2
-        UNION SELECT order_ref FROM order_references WHERE legal_entity = $1 AND value = $4 AND issuer = $3
+        SELECT order_ref FROM order_references
+        WHERE legal_entity = $1 AND order_ref <> '' AND (value = $2 OR value = $4 AND issuer = $3)
+        UNION SELECT order_ref FROM shared_references
+        WHERE legal_entity = $1 AND (value = $2 OR value = $4 AND issuer = $3)
         ORDER BY 1 LIMIT 100
+        """)
+
+    /// text legal_entity, text value, text issuer, text value behind the issuer -> bigint events that wait for such a
+    /// name, timestamptz since when.
+    static let findWaiting = Statement(
+        "view_find_waiting",
+        """
+        SELECT count(*), min(parked_at) FROM parked
+        WHERE legal_entity = $1 AND order_ref = '' AND released_at IS NULL
+          AND (reference_value = $2 OR reference_value = $4 AND reference_issuer = $3)
         """)
 
     static let order = Statement(
@@ -29,8 +43,11 @@ enum OrderViewStatements {
     static let references = Statement(
         "view_references",
         """
-        SELECT kind, issuer, value FROM order_references WHERE legal_entity = $1 AND order_ref = $2
-        ORDER BY learned_at, kind, issuer, value LIMIT 1000
+        SELECT kind, issuer, value FROM (
+            SELECT learned_at, kind, issuer, value FROM order_references WHERE legal_entity = $1 AND order_ref = $2
+            UNION ALL
+            SELECT learned_at, kind, issuer, value FROM shared_references WHERE legal_entity = $1 AND order_ref = $2
+        ) names ORDER BY learned_at, kind, issuer, value LIMIT 1000
         """)
 
     /// Third parameter: bigint limit.

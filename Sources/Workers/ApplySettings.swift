@@ -2,6 +2,20 @@ public import OrderEvents
 public import Orders
 public import Partitioner
 
+/// A kind of name by which some channel of a legal entity names its orders.
+public struct AskedReference: Hashable, Sendable {
+    /// What is named.
+    public var kind: ReferenceKind
+    /// Who numbers; empty: the legal entity's common number space.
+    public var issuer: String
+
+    /// A kind of name; see the properties.
+    public init(kind: ReferenceKind, issuer: String) {
+        self.kind = kind
+        self.issuer = issuer
+    }
+}
+
 /// A legal entity, as far as applying its events cares.
 public struct EntityRules: Sendable {
     /// Its name.
@@ -12,13 +26,19 @@ public struct EntityRules: Sendable {
     public var delivers: Bool
     /// What it decides about its orders.
     public var rules: OrderRules
+    /// Names that orders get from facts, because some channel asks by them.
+    public var asked: [AskedReference]
 
     /// A legal entity; see the properties.
-    public init(name: String, parkTimeout: Int64, delivers: Bool, rules: OrderRules = .standard) {
+    public init(
+        name: String, parkTimeout: Int64, delivers: Bool, rules: OrderRules = .standard,
+        asked: [AskedReference] = []
+    ) {
         self.name = name
         self.parkTimeout = parkTimeout
         self.delivers = delivers
         self.rules = rules
+        self.asked = asked
     }
 }
 

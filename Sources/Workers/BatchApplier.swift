@@ -34,18 +34,20 @@ struct BatchApplier: Sendable {
     let settings: ApplySettings
     let orders: OrderMemory
     let keys: KeyMemory
+    let waiting: WaitingCounts
     let sourceName: @Sendable (Int32) -> SourceName?
     private var numbers = PartitionNumbers()
     private var redeliveries = Redeliveries()
     private var writer = BatchWriter()
 
     init(
-        settings: ApplySettings, orders: OrderMemory, keys: KeyMemory,
+        settings: ApplySettings, orders: OrderMemory, keys: KeyMemory, waiting: WaitingCounts = WaitingCounts(),
         sourceName: @escaping @Sendable (Int32) -> SourceName?
     ) {
         self.settings = settings
         self.orders = orders
         self.keys = keys
+        self.waiting = waiting
         self.sourceName = sourceName
     }
 
@@ -66,6 +68,7 @@ struct BatchApplier: Sendable {
         var known: [Int: KnownKey] = [:]
         var stored: [Int: Outcome] = [:]
         var old: [BatchEntry] = []
+        var book = ReferenceBook()
         do throws(PostgresError) {
             try numbers.learn(items, name: sourceName, &connection)
             stored = try redeliveries.find(
@@ -75,31 +78,36 @@ struct BatchApplier: Sendable {
             try BatchReading.findKeys(asked, items, settings, into: &known, &connection)
             old = events.filter { known[$0.item] == nil && isOld(items[$0.item], now) }
             try BatchReading.findArchivedKeys(old, items, settings, into: &known, &connection)
+            book = try BatchReading.findReferences(entries, items, settings, &working, &connection)
         } catch { throw .postgres(error) }
         if manner == .quick { orders.recall(&working) }
         let unknown = working.indices.filter {
-            !working[$0].isLoaded && !(manner == .quick && begins(items[working[$0].firstItem]))
+            if working[$0].isLoaded { return false }
+            let first = working[$0].firstItem
+            return manner != .quick || first < 0 || !begins(items[first])
         }
         try BatchReading.loadOrders(unknown, &working, settings, &connection)
+        try BatchReading.followAliases(&working, settings, &connection)
         do throws(PostgresError) {
-            try BatchReading.loadParked(&working, settings, &connection)
+            try BatchReading.loadParked(working.indices, &working, settings, &connection)
         } catch { throw .postgres(error) }
-        var plan = BatchPlan(items: items, orders: consume working, settings: settings, now: now)
+        var plan = BatchPlan(
+            items: items, orders: consume working, settings: settings, now: now, waiting: waiting, book: book)
         plan.evaluate(entries: entries, known: known, stored: stored, partitionIDs: numbers.numbers)
         if manner == .quick { try checkRefused(plan, entries, items, known, &connection) }
-        plan.finish()
         let written: WriteResult
         do throws(ApplyError) {
             // What moves to the archive between the look above and the claim is in neither table when it is asked for.
             old.removeAll { known[$0.item] != nil }
             written = try writer.write(
-                plan, items, numbers.numbers, settings, now: now, lookAgain: old, &connection)
+                &plan, items, numbers.numbers, settings, now: now, lookAgain: old, &connection)
         } catch {
             orders.forget(plan.orders)
             throw error
         }
         orders.remember(plan.takeOrders())
         keys.remember(entries)
+        waiting.add(plan)
         let outcomes = outcomes(plan, items, known, stored, written, isRedo: manner == .redo)
         return AppliedBatch(plan: plan, written: written, outcomes: outcomes)
     }
@@ -115,15 +123,16 @@ struct BatchApplier: Sendable {
         guard !working.isEmpty else { return nil }
         try BatchReading.loadOrders(Array(working.indices), &working, settings, &connection)
         do throws(PostgresError) {
-            try BatchReading.loadParked(&working, settings, &connection)
+            try BatchReading.loadParked(working.indices, &working, settings, &connection)
         } catch { throw .postgres(error) }
-        var plan = BatchPlan(items: [], orders: working, settings: settings, now: now)
+        var plan = BatchPlan(items: [], orders: working, settings: settings, now: now, waiting: waiting)
         for index in working.indices { plan.release(index, timeIsUp: true) }
-        plan.finish()
+        plan.admitFreed()
         // The workers' memory must not hold what is changed behind its back, whatever comes of the write.
         orders.forget(plan.orders)
-        let written = try writer.write(plan, [], numbers.numbers, settings, now: now, &connection)
+        let written = try writer.write(&plan, [], numbers.numbers, settings, now: now, &connection)
         orders.forget(plan.orders)
+        waiting.add(plan)
         do throws(PostgresError) { try postpone(plan.orders, now, &connection) } catch { throw .postgres(error) }
         return (AppliedBatch(plan: plan, written: written, outcomes: []), working.count)
     }
@@ -140,10 +149,7 @@ struct BatchApplier: Sendable {
         for row in 0..<rows.count {
             let name = rows.text(row, 0)
             guard let entity = settings.entities.firstIndex(where: { $0.name == name }) else { continue }
-            let ref = rows.text(row, 1)
-            let bytes = Array(ref.utf8)
-            let hash = StableHash.hash(bytes.span, seed: StableHash.orderKeySeed(entity: name))
-            due.append(WorkingOrder(entity: Int32(entity), ref: ref, hash: max(1, hash)))
+            due.append(WorkingOrder(entity: Int32(entity), ref: rows.text(row, 1), settings))
         }
         return due
     }

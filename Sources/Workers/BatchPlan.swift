@@ -14,27 +14,41 @@ struct BatchPlan: Sendable {
     /// Items whose position has its row already.
     var redelivered: [Int] = []
     var parked: [ParkedRow] = []
-    var references: [(order: Int, name: Order.OtherName)] = []
+    /// Names that the batch asks by, learns and waits for.
+    var book = ReferenceBook()
     var raised: [ExceptionKey: RaisedException] = [:]
     var resolved: Set<ExceptionKey> = []
     var transitions: [TransitionKey: Int] = [:]
     var released: [Int32: Int] = [:]
     var orders: [WorkingOrder]
-    /// Rows of `journal` in key order; set by `finish`.
+    /// Rows of `journal` in key order; set by `prepareJournal`.
     private(set) var journalOrder: [Int] = []
+    /// The journal's rows are as they will be written, or have been.
+    private(set) var isJournalPrepared = false
     /// Orders that are written, in key order; set by `finish`.
     private(set) var written: [Int] = []
 
-    private let settings: ApplySettings
-    private let items: [Taken]
-    private let now: Timestamp
+    let settings: ApplySettings
+    let items: [Taken]
+    let now: Timestamp
+    let bounds: WaitingBounds
+    /// Legal entities of which no further event may wait.
+    let full: Set<Int32>
+    /// The orders by name; made when a name is learned that could be another row of `orders`.
+    var index: OrderIndex?
     /// Keys that earlier events of this batch took: hash of the key, or the next free one after it -> item.
     private var taken: [UInt64: Int] = [:]
     /// Positions of this batch's records that claim no key.
     private var keyless: Set<SourcePlace> = []
 
-    init(items: [Taken], orders: consuming [WorkingOrder], settings: ApplySettings, now: Timestamp) {
+    init(
+        items: [Taken], orders: consuming [WorkingOrder], settings: ApplySettings, now: Timestamp,
+        waiting: WaitingCounts, book: ReferenceBook = ReferenceBook()
+    ) {
         self.items = items
+        self.book = book
+        bounds = waiting.bounds
+        full = waiting.full
         self.orders = orders
         for index in self.orders.indices { self.orders[index].knownNames = self.orders[index].order.names.count }
         self.settings = settings
@@ -66,12 +80,12 @@ struct BatchPlan: Sendable {
                 deadLetters.append(entry.item)
             case .event(let event):
                 if let key = known[entry.item] {
-                    meet(key, event, entry.item, partitionIDs[event.source.partition] ?? -1)
+                    meet(key, event, entry, partitionIDs[event.source.partition] ?? -1)
                 } else if let first = earlier(event, entry) {
                     if SourcePlace(first.source) == SourcePlace(event.source) {
                         redelivered.append(entry.item)
                     } else {
-                        repeated(event, entry.item, sameContent: first.contentHash == event.contentHash)
+                        repeated(event, entry, sameContent: first.contentHash == event.contentHash)
                     }
                 } else {
                     apply(event, entry)
@@ -80,24 +94,26 @@ struct BatchPlan: Sendable {
         }
     }
 
-    private mutating func meet(_ key: KnownKey, _ event: OrderEvent, _ item: Int, _ partition: Int32) {
+    private mutating func meet(_ key: KnownKey, _ event: OrderEvent, _ entry: BatchEntry, _ partition: Int32) {
         if key.partition == partition, key.offset == event.source.offset {
-            redelivered.append(item)
+            redelivered.append(entry.item)
         } else {
-            repeated(event, item, sameContent: key.contentHash == event.contentHash)
+            repeated(event, entry, sameContent: key.contentHash == event.contentHash)
         }
     }
 
-    private mutating func repeated(_ event: OrderEvent, _ item: Int, sameContent: Bool) {
+    private mutating func repeated(_ event: OrderEvent, _ entry: BatchEntry, sameContent: Bool) {
         guard !sameContent else {
             keyless.insert(SourcePlace(event.source))
-            duplicates.append(item)
+            duplicates.append(entry.item)
             return
         }
         let detail =
             "the event id was used before with other content: the channel must give each event an id of its own"
-        refuse(item, event, .keyReused, detail)
-        raise(ExceptionKey(entity: event.entity, ref: event.text(event.orderRef), code: .keyReused), detail)
+        let order = entry.order < 0 ? -1 : canonical(entry.order)
+        refuse(entry.item, event, .keyReused, detail, otherOrder: order == entry.order ? -1 : order)
+        let ref = order < 0 ? "" : orders[order].ref
+        raise(ExceptionKey(entity: event.entity, ref: ref, code: .keyReused), detail)
     }
 
     /// The earlier event of this batch that took the same key.
@@ -114,88 +130,98 @@ struct BatchPlan: Sendable {
         return nil
     }
 
-    private mutating func take(_ entry: BatchEntry) {
+    mutating func take(_ entry: BatchEntry) {
         var hash = entry.keyHash
         while taken[hash] != nil { hash &+= 1 }
         taken[hash] = entry.item
     }
 
-    private mutating func refuse(_ item: Int, _ event: OrderEvent, _ code: ExceptionCode, _ detail: String) {
+    mutating func refuse(
+        _ item: Int, _ event: OrderEvent, _ code: ExceptionCode, _ detail: String, otherOrder: Int = -1
+    ) {
         keyless.insert(SourcePlace(event.source))
-        rejected.append(RejectedRow(item: item, code: code, detail: detail))
+        rejected.append(RejectedRow(item: item, code: code, detail: detail, otherOrder: otherOrder))
     }
 
-    private mutating func raise(_ key: ExceptionKey, _ detail: String) {
+    mutating func raise(_ key: ExceptionKey, _ detail: String) {
         raised[key, default: RaisedException(detail: detail)].met(detail)
         resolved.remove(key)
     }
 
     private mutating func apply(_ event: OrderEvent, _ entry: BatchEntry) {
         let warehouse = settings.lanes[Int(event.lane)].warehouseCode
-        guard entry.order >= 0 else {
-            named(event, entry, warehouse)
+        if entry.order >= 0 {
+            let order = canonical(entry.order)
+            apply(event, entry, to: order, isNamedOtherwise: order != entry.order, warehouse)
+        } else {
+            applyNamed(event, entry, warehouse)
+        }
+        if !book.freed.isEmpty { admitFreed() }
+    }
+
+    /// The order that the one at `index` is an alias of, or itself.
+    func canonical(_ index: Int) -> Int {
+        var index = index
+        while orders[index].aliasOf >= 0 { index = orders[index].aliasOf }
+        return index
+    }
+
+    /// Applies an event to the order at `index`.
+    ///
+    /// `isNamedOtherwise`: the event does not name it by its canonical reference.
+    mutating func apply(
+        _ event: OrderEvent, _ entry: BatchEntry, to index: Int, isNamedOtherwise: Bool, _ warehouse: String
+    ) {
+        let other = isNamedOtherwise ? index : -1
+        let fullness = fullness(of: index)
+        let before = fullness == nil ? nil : orders[index].order
+        let evaluation = judge(event, index, warehouse)
+        if evaluation.outcome == .parked, let fullness, let before {
+            orders[index].order = before
+            refuse(fullness, event, entry.item, otherOrder: other)
             return
         }
-        let evaluation = judge(event, entry.order, warehouse)
         // Whatever was decided, was decided by this state of the order: the row is written, so that its revision tells
         // when another instance changed it meanwhile, or when a memory was out of date.
-        orders[entry.order].isDirty = true
+        orders[index].isDirty = true
         if evaluation.outcome == .rejected {
             let code = evaluation.code ?? .illegalTransition
             let detail = event.refusal?.detail ?? refusal(event, evaluation)
-            note(evaluation, entry.order, detail: detail)
-            refuse(entry.item, event, code, detail)
+            note(evaluation, index, detail: detail)
+            refuse(entry.item, event, code, detail, otherOrder: other)
         } else {
-            note(evaluation, entry.order)
+            note(evaluation, index)
             take(entry)
             journal.append(
                 JournalRow(
-                    item: entry.item, evaluation: evaluation, orderVersion: orders[entry.order].order.version,
-                    warehouse: warehouse))
+                    item: entry.item, evaluation: evaluation, orderVersion: orders[index].order.version,
+                    warehouse: warehouse, otherOrder: other))
         }
         if evaluation.outcome == .parked, let code = evaluation.code {
-            let timeout = settings.entities[Int(event.entity)].parkTimeout
-            let waits = code == .orderNotBegun ? Int64.max : now.microseconds + timeout
-            orders[entry.order].parked.append(
+            orders[index].parked.append(
                 ParkedEvent(
-                    event: event, code: code, warehouse: warehouse, dueAt: waits, isNew: true,
+                    event: event, code: code, warehouse: warehouse, dueAt: dueAt(code, event.entity), isNew: true,
                     arrival: entry.item))
         }
-        if evaluation.releasesParked, !orders[entry.order].parked.isEmpty {
-            release(entry.order, timeIsUp: false)
-        }
+        learnNames(of: index, from: event, evaluation)
+        if evaluation.releasesParked, !orders[index].parked.isEmpty { release(index, timeIsUp: false) }
     }
 
-    private mutating func judge(_ event: OrderEvent, _ index: Int, _ warehouse: String) -> Evaluation {
-        // Older than everything that is kept: nobody can tell whether it was applied before, so it never is (again).
-        if event.occurredAt.microseconds < now.microseconds - settings.journalRetention {
-            let state = orders[index].order.state
-            var old = Evaluation.waiting(for: .orderNotBegun)
-            (old.outcome, old.disposition, old.from, old.to, old.code) = (.stale, .behind, state, state, nil)
-            return old
-        }
+    /// When an event that waits for `code` takes its fallback.
+    func dueAt(_ code: ExceptionCode, _ entity: Int32) -> Int64 {
+        code == .orderNotBegun ? Int64.max : now.microseconds + settings.entities[Int(entity)].parkTimeout
+    }
+
+    /// Older than everything that is kept: nobody can tell whether it was applied before, so it never is (again).
+    func isForgotten(_ event: OrderEvent) -> Bool {
+        event.occurredAt.microseconds < now.microseconds - settings.journalRetention
+    }
+
+    mutating func judge(_ event: OrderEvent, _ index: Int, _ warehouse: String) -> Evaluation {
+        if isForgotten(event) { return .forgotten(at: orders[index].order.state) }
         return orders[index].order.apply(
             event, channel: settings.channels[Int(event.channel)], warehouse: warehouse,
             rules: settings.entities[Int(event.entity)].rules)
-    }
-
-    /// An event that names its order by a reference only: it waits until the reference is known.
-    private mutating func named(_ event: OrderEvent, _ entry: BatchEntry, _ warehouse: String) {
-        if let refusal = event.refusal {
-            refuse(entry.item, event, refusal.code, refusal.detail)
-            raise(ExceptionKey(entity: event.entity, ref: "", code: refusal.code), refusal.detail)
-            return
-        }
-        let evaluation = Evaluation.waiting(for: .unknownReference)
-        take(entry)
-        journal.append(JournalRow(item: entry.item, evaluation: evaluation, orderVersion: 0, warehouse: warehouse))
-        let waiting = ParkedEvent(
-            event: event, code: .unknownReference, warehouse: warehouse, dueAt: Int64.max, isNew: true,
-            arrival: entry.item)
-        parked.append(ParkedRow(order: -1, parked: waiting, releasedOutcome: nil))
-        raise(
-            ExceptionKey(entity: event.entity, ref: "", code: .unknownReference),
-            "events wait for an order that names their reference")
     }
 
     private func refusal(_ event: OrderEvent, _ evaluation: Evaluation) -> String {
@@ -203,7 +229,7 @@ struct BatchPlan: Sendable {
         return "\(word) may not follow \(evaluation.from?.name ?? "an order that has not begun")"
     }
 
-    private mutating func note(_ evaluation: Evaluation, _ index: Int, detail: String? = nil) {
+    mutating func note(_ evaluation: Evaluation, _ index: Int, detail: String? = nil) {
         if evaluation.changed { orders[index].isDirty = true }
         if evaluation.outcome == .applied { orders[index].delivers = true }
         let entity = orders[index].entity
@@ -237,21 +263,30 @@ struct BatchPlan: Sendable {
         while progressed, !orders[index].parked.isEmpty {
             progressed = false
             let waiting = orders[index].parked.sorted(by: Self.goesFirst)
+            var left: [ParkedEvent] = []
             for parked in waiting {
                 let due = timeIsUp && parked.dueAt <= now.microseconds
                 guard
                     let evaluation = orders[index].order.applyParked(
                         parked.event, channel: settings.channels[Int(parked.event.channel)],
                         warehouse: parked.warehouse, rules: rules.rules, waited: due)
-                else { continue }
+                else {
+                    left.append(parked)
+                    continue
+                }
                 note(evaluation, index)
-                released[orders[index].entity, default: 0] += 1
-                self.parked.append(ParkedRow(order: index, parked: parked, releasedOutcome: evaluation.outcome))
-                orders[index].parked.removeAll { $0.event.source == parked.event.source }
+                goesOn(parked, evaluation, index)
+                learnNames(of: index, from: parked.event, evaluation)
                 progressed = true
-                break
             }
+            orders[index].parked = left
         }
+    }
+
+    /// Notes that a parked event of the order at `index` has its outcome.
+    mutating func goesOn(_ parked: ParkedEvent, _ evaluation: Evaluation, _ index: Int) {
+        released[orders[index].entity, default: 0] += 1
+        self.parked.append(ParkedRow(order: index, parked: parked, releasedOutcome: evaluation.outcome))
     }
 
     private static func goesFirst(_ a: ParkedEvent, _ b: ParkedEvent) -> Bool {
@@ -271,21 +306,11 @@ struct BatchPlan: Sendable {
         return taken
     }
 
-    /// Adds the rows of what still waits, and sorts what is written in key order.
+    /// Sorts the journal's rows in key order.
     ///
-    /// To be called once, last.
-    mutating func finish() {
-        for index in orders.indices {
-            for parked in orders[index].parked where parked.isNew {
-                self.parked.append(ParkedRow(order: index, parked: parked, releasedOutcome: nil))
-            }
-            guard orders[index].isDirty else { continue }
-            orders[index].order.revision += 1
-            // Most events name what is known; an order's names are only ever added to.
-            for name in orders[index].order.names.dropFirst(orders[index].knownNames) {
-                references.append((index, name))
-            }
-        }
+    /// To be called once, when all items are evaluated.
+    mutating func prepareJournal() {
+        isJournalPrepared = true
         journalOrder = KeyRank.sorted(
             journal.indices.map { row in
                 guard case .event(let event) = items[journal[row].item] else { return KeyRank(entity: -1, index: row) }
@@ -294,11 +319,33 @@ struct BatchPlan: Sendable {
                     entity: event.entity, channel: event.channel, index: row,
                     event.bytes.span.extracting(start..<start + Int(event.eventID.count)))
             })
+    }
+
+    /// Adds the rows of what still waits, and sorts the orders in key order.
+    ///
+    /// To be called once, last.
+    mutating func finish() {
+        for index in orders.indices {
+            for parked in orders[index].parked where parked.isNew || parked.isMoved {
+                self.parked.append(ParkedRow(order: index, parked: parked, releasedOutcome: nil))
+            }
+            if orders[index].isDirty { orders[index].order.revision += 1 }
+        }
+        addWaitingRows()
         written = KeyRank.sorted(
             orders.indices.compactMap { index in
                 guard orders[index].isDirty else { return nil }
                 let ref = orders[index].ref.utf8.span
                 return KeyRank(entity: orders[index].entity, channel: 0, index: index, ref)
             })
+    }
+}
+
+extension Evaluation {
+    /// Of an event that is older than everything that is kept.
+    static func forgotten(at state: CanonicalState?) -> Evaluation {
+        var old = Evaluation.waiting(for: .orderNotBegun)
+        (old.outcome, old.disposition, old.from, old.to, old.code) = (.stale, .behind, state, state, nil)
+        return old
     }
 }

@@ -112,6 +112,11 @@ enum BatchReading {
             let rows = try connection.query(ApplyStatements.loadOrders, parameters)
             for row in 0..<rows.count {
                 let index = indexes[Int(rows.int64(row, 0)) - 1]
+                if let canonical = rows.optionalText(row, 4) {
+                    orders[index].aliasRef = canonical
+                    orders[index].order.revision = rows.int64(row, 1)
+                    continue
+                }
                 orders[index].cell = OrderCell(
                     try Order(document: rows.bytes(row, 3), revision: rows.int64(row, 1), version: rows.int64(row, 2)))
             }
@@ -124,11 +129,12 @@ enum BatchReading {
         }
     }
 
-    /// Loads what waits for those of the orders that have parked events.
+    /// Loads what waits for those of the orders at `indexes` that have parked events.
     static func loadParked(
-        _ orders: inout [WorkingOrder], _ settings: ApplySettings, _ connection: inout Connection
+        _ indexes: some Sequence<Int>, _ orders: inout [WorkingOrder], _ settings: ApplySettings,
+        _ connection: inout Connection
     ) throws(PostgresError) {
-        let waiting = orders.indices.filter { orders[$0].order.parked > 0 }
+        let waiting = indexes.filter { orders[$0].order.parked > 0 }
         guard !waiting.isEmpty else { return }
         var parameters = Parameters()
         parameters.texts(waiting.map { settings.entityName(orders[$0].entity) })
@@ -136,17 +142,22 @@ enum BatchReading {
         let rows = try connection.query(ApplyStatements.loadParked, parameters)
         for row in 0..<rows.count {
             let index = waiting[Int(rows.int64(row, 0)) - 1]
-            // Store numbers are not process indexes: kept apart as negative numbers, only to tell positions apart.
-            let source = SourcePosition(
-                partition: -2 - rows.int32(row, 7), epoch: 0, offset: rows.int64(row, 8),
-                loggedAt: rows.optionalTimestamp(row, 9).map { Timestamp(microseconds: $0) },
-                polledAt: Timestamp(microseconds: rows.timestamp(row, 6)))
-            guard let event = settings.decodeParked(rows.text(row, 1), rows.bytes(row, 10), source) else { continue }
-            orders[index].parked.append(
-                ParkedEvent(
-                    event: event, code: ExceptionCode(rawValue: rows.text(row, 4)) ?? .sequenceGap,
-                    warehouse: rows.text(row, 3), dueAt: rows.timestamp(row, 5), isNew: false, arrival: row))
+            if let parked = parkedEvent(rows, row, settings) { orders[index].parked.append(parked) }
         }
+    }
+
+    /// A row of what waits; nil: it cannot be read.
+    static func parkedEvent(_ rows: borrowing Rows, _ row: Int, _ settings: ApplySettings) -> ParkedEvent? {
+        // Store numbers are not process indexes: kept apart as negative numbers, only to tell positions apart.
+        let source = SourcePosition(
+            partition: -2 - rows.int32(row, 7), epoch: 0, offset: rows.int64(row, 8),
+            loggedAt: rows.optionalTimestamp(row, 9).map { Timestamp(microseconds: $0) },
+            polledAt: Timestamp(microseconds: rows.timestamp(row, 6)))
+        guard let event = settings.decodeParked(rows.text(row, 1), rows.bytes(row, 10), source) else { return nil }
+        return ParkedEvent(
+            event: event, code: ExceptionCode(rawValue: rows.text(row, 4)) ?? .sequenceGap,
+            warehouse: rows.text(row, 3),
+            dueAt: rows.timestamp(row, 5), isNew: false, arrival: row)
     }
 }
 

@@ -6,7 +6,8 @@ internal import Store
 
 // The one transaction of a batch. Rows are written table by table: journal (keys), references, orders, then what
 // belongs to the orders; within a table in key order. So two transactions never wait for each other in a circle but for
-// rare cases, which the server ends as deadlocks and the worker retries.
+// rare cases, which the server ends as deadlocks and the worker retries. The plan is complete when its names are
+// settled.
 
 /// What a committed batch changed, beyond its plan.
 struct WriteResult: Sendable {
@@ -39,14 +40,14 @@ struct BatchWriter: Sendable {
     /// - Throws: `.conflict` when another instance was faster; `.postgres` otherwise. The transaction has then been
     ///   rolled back, unless the outcome is unknown or the connection is gone.
     mutating func write(
-        _ plan: BatchPlan, _ items: [Taken], _ numbers: [Int32: Int32], _ settings: ApplySettings, now: Timestamp,
+        _ plan: inout BatchPlan, _ items: [Taken], _ numbers: [Int32: Int32], _ settings: ApplySettings, now: Timestamp,
         lookAgain: [BatchEntry] = [], _ connection: inout Connection
     ) throws(ApplyError) -> WriteResult {
         defer { giveBack() }
         do {
             // The transaction begins with its first statement.
             if plan.journal.isEmpty { _ = try connection.execute("BEGIN") }
-            let result = try writeRows(plan, items, numbers, settings, now, lookAgain, &connection)
+            let result = try writeRows(&plan, items, numbers, settings, now, lookAgain, &connection)
             _ = try connection.execute("COMMIT")
             return result
         } catch let error as PostgresError {
@@ -55,7 +56,7 @@ struct BatchWriter: Sendable {
             throw .postgres(error)
         } catch {
             _ = try? connection.execute("ROLLBACK")
-            throw .conflict
+            throw error as? ApplyError ?? .conflict
         }
     }
 
@@ -69,10 +70,11 @@ struct BatchWriter: Sendable {
     }
 
     private mutating func writeRows(
-        _ plan: BatchPlan, _ items: [Taken], _ numbers: [Int32: Int32], _ settings: ApplySettings, _ now: Timestamp,
-        _ lookAgain: [BatchEntry], _ connection: inout Connection
+        _ plan: inout BatchPlan, _ items: [Taken], _ numbers: [Int32: Int32], _ settings: ApplySettings,
+        _ now: Timestamp, _ lookAgain: [BatchEntry], _ connection: inout Connection
     ) throws -> WriteResult {
         var result = WriteResult()
+        plan.prepareJournal()
         if !plan.journal.isEmpty {
             fillJournal(plan, items, numbers, settings, now)
             _ = try connection.copyIn(ApplyStatements.copyJournal, &journal, beginning: true)
@@ -86,7 +88,8 @@ struct BatchWriter: Sendable {
         try writeDuplicates(plan, items, numbers, settings, now, &result, &connection)
         try writeRejected(plan, items, numbers, settings, now, &result, &connection)
         try writeDeadLetters(plan, items, numbers, now, &result, &connection)
-        try learnReferences(plan, settings, now, &connection)
+        try settleNames(&plan, settings, now, &connection)
+        plan.finish()
         try writeOrders(plan, settings, now, &connection)
         try writeParked(plan, settings, now, &connection)
         try writeExceptions(plan, settings, now, &result, &connection)
@@ -124,35 +127,15 @@ struct BatchWriter: Sendable {
             journal.text(settings.entityName(event.entity))
             journal.text(settings.channelName(event.channel))
             journal.text(event.bytes, Int(event.eventID.start), Int(event.eventID.count))
-            journal.text(event.bytes, Int(event.orderRef.start), Int(event.orderRef.count))
+            if row.otherOrder < 0 {
+                journal.text(event.bytes, Int(event.orderRef.start), Int(event.orderRef.count))
+            } else {
+                journal.text(plan.orders[row.otherOrder].ref)
+            }
             journal.text(row.warehouse)
             if let code = evaluation.code { journal.text(code.rawValue) } else { journal.null() }
             journal.bytea(event.bytes, 0, event.payloadCount)
         }
-    }
-
-    private func learnReferences(
-        _ plan: BatchPlan, _ settings: ApplySettings, _ now: Timestamp, _ connection: inout Connection
-    ) throws {
-        guard !plan.references.isEmpty else { return }
-        var kinds = Int16Array()
-        var entities = TextArray(), issuers = TextArray(), values = TextArray(), refs = TextArray()
-        let sorted = plan.references.sorted {
-            (plan.orders[$0.order].entity, $0.name.kind.rawValue, $0.name.issuer, $0.name.value)
-                < (plan.orders[$1.order].entity, $1.name.kind.rawValue, $1.name.issuer, $1.name.value)
-        }
-        for (index, name) in sorted {
-            kinds.append(Int16(name.kind.rawValue))
-            entities.append(settings.entityName(plan.orders[index].entity))
-            issuers.append(name.issuer)
-            values.append(name.value)
-            refs.append(plan.orders[index].ref)
-        }
-        var parameters = Parameters()
-        parameters.timestamp(microsecondsSinceUnixEpoch: now.microseconds)
-        parameters.array(kinds)
-        for texts in [entities, issuers, values, refs] { parameters.array(texts) }
-        _ = try connection.query(ApplyStatements.learnReferences, parameters)
     }
 
     private mutating func writeOrders(
@@ -165,8 +148,18 @@ struct BatchWriter: Sendable {
             plan.orders[index].cell.append(to: &orders, entity: entity, ref: plan.orders[index].ref)
         }
         orders.fill(&parameters, now)
+        var statement = ApplyStatements.writeOrders
+        if plan.written.contains(where: { plan.orders[$0].aliasOf >= 0 }) {
+            statement = ApplyStatements.writeOrdersAndAliases
+            var aliases = TextArray()
+            for index in plan.written {
+                let order = plan.canonical(index)
+                if order == index { aliases.appendNull() } else { aliases.append(plan.orders[order].ref) }
+            }
+            parameters.array(aliases)
+        }
         writtenBytes = parameters.byteCount
-        let rows = try connection.query(ApplyStatements.writeOrders, parameters)
+        let rows = try connection.query(statement, parameters)
         if rows.affected != plan.written.count { throw ApplyError.conflict }
     }
 
@@ -176,7 +169,8 @@ struct BatchWriter: Sendable {
         guard !plan.parked.isEmpty else { return }
         var due = TimestampArray(), released = TimestampArray()
         var sequences = Int64Array()
-        var outcomes = Int16Array()
+        var outcomes = Int16Array(), kinds = Int16Array()
+        var issuers = TextArray(), values = TextArray()
         var entities = TextArray(), refs = TextArray(), channels = TextArray(), ids = TextArray()
         var warehouses = TextArray(), codes = TextArray()
         for row in plan.parked {
@@ -190,6 +184,9 @@ struct BatchWriter: Sendable {
                 outcomes.appendNull()
             }
             if let sequence = event.sequence { sequences.append(sequence) } else { sequences.appendNull() }
+            if let name = row.name { kinds.append(Int16(name.kind.rawValue)) } else { kinds.appendNull() }
+            issuers.append(row.name?.issuer)
+            values.append(row.name?.value)
             entities.append(settings.entityName(event.entity))
             refs.append(row.order >= 0 ? plan.orders[row.order].ref : "")
             channels.append(settings.channelName(event.channel))
@@ -203,7 +200,8 @@ struct BatchWriter: Sendable {
         parameters.array(released)
         parameters.array(sequences)
         parameters.array(outcomes)
-        for texts in [entities, refs, channels, ids, warehouses, codes] { parameters.array(texts) }
+        parameters.array(kinds)
+        for texts in [issuers, values, entities, refs, channels, ids, warehouses, codes] { parameters.array(texts) }
         _ = try connection.query(ApplyStatements.writeParked, parameters)
     }
 

@@ -66,7 +66,11 @@ extension BatchWriter {
             entities.append(settings.entityName(event.entity))
             channels.append(settings.channelName(event.channel))
             ids.append(event.bytes, Int(event.eventID.start), Int(event.eventID.count))
-            refs.append(event.bytes, Int(event.orderRef.start), Int(event.orderRef.count))
+            if row.otherOrder < 0 {
+                refs.append(event.bytes, Int(event.orderRef.start), Int(event.orderRef.count))
+            } else {
+                refs.append(plan.orders[row.otherOrder].ref)
+            }
             codes.append(row.code.rawValue)
             details.append(row.detail)
             payloads.append(event.bytes, 0, event.payloadCount)

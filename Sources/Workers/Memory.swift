@@ -105,6 +105,12 @@ final class OrderMemory: Sendable {
         generations.withLock { known in
             for index in orders.indices where orders[index].isDirty || orders[index].isRecalled {
                 let hash = orders[index].hash
+                guard orders[index].aliasOf < 0 else {
+                    // An alias holds no state: who names it asks the store whose it is.
+                    known.young.removeValue(forKey: hash)
+                    known.old.removeValue(forKey: hash)
+                    continue
+                }
                 let entry = Entry(entity: orders[index].entity, ref: orders[index].ref, order: orders[index].cell)
                 if !known.old.isEmpty { known.old.removeValue(forKey: hash) }
                 if known.young.updateValue(entry, forKey: hash) == nil {

@@ -20,6 +20,8 @@ struct ParkedEvent: Sendable {
     var dueAt: Int64
     /// Its journal row is one of this batch's.
     var isNew: Bool
+    /// It waited for a name, or at an alias, and waits at its order now.
+    var isMoved = false
     /// Sequence in which it came, among those that are as new.
     var arrival: Int
 }
@@ -29,7 +31,7 @@ struct WorkingOrder: Sendable {
     var entity: Int32
     var ref: String
     var hash: UInt64
-    /// The batch's first item of this order.
+    /// The batch's first item of this order; -1: none names it by its canonical reference.
     var firstItem = 0
     /// What holds `order`.
     var cell = OrderCell.empty
@@ -38,16 +40,28 @@ struct WorkingOrder: Sendable {
     /// Whether it comes from the memory, which misses it until it is put back.
     var isRecalled = false
     var isDirty = false
-    /// How many of the order's names the store has.
+    /// How many of the order's names the store has, or will have when the batch is committed.
     var knownNames = 0
     var delivers = false
     var parked: [ParkedEvent] = []
+    /// The order whose alias this row is, as the store has it; empty: it is none.
+    var aliasRef = ""
+    /// The same as an index into the batch's orders; -1: none.
+    var aliasOf = -1
 
     init(entity: Int32, ref: String, hash: UInt64, firstItem: Int = 0) {
         self.entity = entity
         self.ref = ref
         self.hash = hash
         self.firstItem = firstItem
+    }
+
+    /// An order that no event of the batch names by its canonical reference.
+    init(entity: Int32, ref: String, _ settings: ApplySettings) {
+        let bytes = Array(ref.utf8)
+        let seed = StableHash.orderKeySeed(entity: settings.entityName(entity))
+        self.init(
+            entity: entity, ref: ref, hash: max(1, StableHash.hash(bytes.span, seed: seed)), firstItem: -1)
     }
 
     /// The order's state; read and changed in place.
@@ -63,6 +77,8 @@ struct JournalRow: Sendable {
     var evaluation: Evaluation
     var orderVersion: Int64
     var warehouse: String
+    /// Index of its order, where the event does not name it by its canonical reference; -1: by its own words.
+    var otherOrder = -1
 }
 
 /// A row of `rejected`.
@@ -70,18 +86,23 @@ struct RejectedRow: Sendable {
     var item: Int
     var code: ExceptionCode
     var detail: String
+    /// As of `JournalRow`.
+    var otherOrder = -1
 }
 
 /// A row of `parked`, new or going on.
 struct ParkedRow: Sendable {
+    /// Index of its order; -1: it waits for `name`.
     var order: Int
     var parked: ParkedEvent
     var releasedOutcome: Outcome?
+    var name: Order.OtherName?
 }
 
 /// One exception of one order.
 struct ExceptionKey: Hashable, Sendable {
     var entity: Int32
+    /// The order, or `ReferenceKey.subject`; empty: it is about the legal entity.
     var ref: String
     var code: ExceptionCode
 }

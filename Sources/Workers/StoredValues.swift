@@ -37,7 +37,8 @@ extension ExceptionCode {
     var severity: String {
         switch self {
         case .sequenceGap, .orderNotBegun, .releaseWithoutHold, .unknownReference, .backordered: "info"
-        case .keyReused, .referenceCollision, .overShipment, .overInvoice, .odooRejected, .invalidOrder: "error"
+        case .keyReused, .referenceCollision, .parkingFull, .overShipment, .overInvoice, .odooRejected, .invalidOrder:
+            "error"
         default: "warning"
         }
     }

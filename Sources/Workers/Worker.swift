@@ -182,6 +182,18 @@ private struct Session: ~Copyable {
         }
     }
 
+    /// Reads how many events wait.
+    mutating func count(_ applier: BatchApplier) throws(ApplyError) {
+        guard var open = connection.take() else { throw .conflict }
+        do throws(PostgresError) {
+            applier.waiting.refresh(try ParkedCounts.read(&open), applier.settings)
+            connection = consume open
+        } catch {
+            connection = consume open
+            throw .postgres(error)
+        }
+    }
+
     mutating func sweep(_ now: Timestamp, _ limit: Int, _ applier: inout BatchApplier) throws(ApplyError)
         -> (AppliedBatch, Int)?
     {
@@ -208,12 +220,17 @@ struct ParkSweep {
     static let bite = 200
     /// Microseconds between looks.
     static let interval: Int64 = 1_000_000
+    /// So many looks later it is counted again how many events wait.
+    static let looksBetweenCounts = 10
 
     mutating func run() {
         var session = Session(service: service)
-        while service.pause(Self.interval) {
+        var looks = 0
+        while service.pause(looks == 0 ? 0 : Self.interval) {
             guard session.ensure(&applier, &random) else { return }
+            looks += 1
             do throws(ApplyError) {
+                if looks % Self.looksBetweenCounts == 1 { try session.count(applier) }
                 while let (swept, count) = try session.sweep(service.now(), Self.bite, &applier) {
                     counts.addPlan(swept)
                     if count < Self.bite { break }

@@ -65,7 +65,8 @@ public final class WorkerService: Sendable {
     public func start() {
         let orders = OrderMemory(bytes: sizes.orderMemoryBytes)
         let keys = KeyMemory(count: sizes.keyMemoryCount)
-        let applier = BatchApplier(settings: settings, orders: orders, keys: keys, sourceName: sourceName)
+        let applier = BatchApplier(
+            settings: settings, orders: orders, keys: keys, waiting: WaitingCounts(), sourceName: sourceName)
         let counts = BatchCounts(metrics: metrics, settings: settings)
         threads.withLock { threads in
             for number in 0..<max(1, sizes.workers) {

@@ -22,6 +22,8 @@ final class StoreCare: Sendable {
     private let retention: Store.RetentionSettings
     private let log: Log
     private let openExceptions: GaugeFamily
+    private let parked: GaugeFamily
+    private let parkedOldest: GaugeFamily
     private let orders: GaugeFamily
     private let oldest: GaugeFamily
     private let retained: CounterFamily
@@ -37,6 +39,12 @@ final class StoreCare: Sendable {
         openExceptions = registry.gauge(
             "sluice_business_exceptions_open", help: "Business exceptions that are open.",
             labels: ["legal_entity", "code"])
+        parked = registry.gauge(
+            "sluice_parked_events", help: "Events that wait in the store for what is missing.",
+            labels: ["legal_entity"])
+        parkedOldest = registry.gauge(
+            "sluice_parked_oldest_seconds", help: "How long the parked event that waits longest has waited.",
+            labels: ["legal_entity"])
         orders = registry.gauge(
             "sluice_orders_in_state", help: "Orders by canonical state, as of the last walk through them.",
             labels: ["legal_entity", "state"])
@@ -76,12 +84,14 @@ final class StoreCare: Sendable {
         var walk = StateWalk()
         var pass = Retention(retention)
         var shown: Set<[String]> = []
+        var shownParked: Set<String> = []
         var nextGauges = ContinuousClock.now
         var nextBite = ContinuousClock.now + .seconds(5)
         repeat {
             if nextGauges <= .now {
                 nextGauges = .now + Self.gaugeInterval
                 showExceptions(try ExceptionCounts.read(&connection), &shown)
+                showParked(try ParkedCounts.read(&connection), &shownParked)
                 if let states = try walk.advance(&connection) { show(states) }
             }
             if nextBite <= .now { nextBite = .now + (try bite(&pass, &connection)) }
@@ -116,6 +126,21 @@ final class StoreCare: Sendable {
         }
         // What has ended is 0, not what it was.
         for labels in shown.subtracting(seen) { openExceptions.with(values: labels).set(0) }
+        shown.formUnion(seen)
+    }
+
+    private func showParked(_ counts: [ParkedCounts], _ shown: inout Set<String>) {
+        let now = Date().timeIntervalSince1970
+        for count in counts {
+            parked.with(count.legalEntity).set(Double(count.events))
+            parkedOldest.with(count.legalEntity).set(
+                max(0, now - Double(count.oldestSince.microseconds) / 1_000_000))
+        }
+        let seen = Set(counts.map(\.legalEntity))
+        for entity in shown.subtracting(seen) {
+            parked.with(entity).set(0)
+            parkedOldest.with(entity).set(0)
+        }
         shown.formUnion(seen)
     }
 

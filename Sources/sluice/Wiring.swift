@@ -117,7 +117,8 @@ struct Wiring {
             channels: configuration.channels.map { ChannelRules(name: $0.name, sequenceFrom: $0.sequenceFrom) },
             entities: configuration.entities.map {
                 EntityRules(
-                    name: $0.name, parkTimeout: $0.parkTimeout.wholeMicroseconds, delivers: $0.odoo != nil)
+                    name: $0.name, parkTimeout: $0.parkTimeout.wholeMicroseconds, delivers: $0.odoo != nil,
+                    asked: asked(of: $0))
             },
             keyRetention: configuration.retention.keys.wholeMicroseconds,
             journalRetention: configuration.retention.journal.wholeMicroseconds,
@@ -127,6 +128,21 @@ struct Wiring {
                 guard case .event(let event) = laneMap.route(taken, channelName: channel) else { return nil }
                 return event
             })
+    }
+
+    /// By which names of facts the entity's channels name its orders.
+    private func asked(of entity: EntitySettings) -> [AskedReference] {
+        var asked: [AskedReference] = []
+        for format in formats {
+            if case .listed(let names) = entity.channels, !names.contains(format.name) { continue }
+            switch format.orderKind {
+            case .tracking, .shipment, .invoice:
+                let reference = AskedReference(kind: format.orderKind, issuer: format.issuer ?? "")
+                if !asked.contains(reference) { asked.append(reference) }
+            case .order, .purchaseOrder, .wmsOrder, .odoo: continue
+            }
+        }
+        return asked
     }
 
     /// Destinations of the legal entities of a store.

@@ -51,6 +51,35 @@ import TestSupport
         #expect(error?.description.contains("newer") == true)
     }
 
+    /// Names of a store that allowed more than one order for any of them.
+    @Test func namesOfAnOlderStoreStayValid() throws {
+        var connection = try PostgreSQLFixture.freshConnection()
+        try connection.execute("CREATE SCHEMA sluice")
+        try connection.execute("SET search_path = sluice")
+        for migration in Migrations.all.prefix(3) {
+            try connection.execute(String(decoding: migration.sql, as: UTF8.self))
+        }
+        try connection.execute(
+            """
+            INSERT INTO orders (revision, version, updated_at, state, legal_entity, order_ref, document)
+            SELECT 1, 1, now(), 1, 'A', 'O-' || i, '{}' FROM generate_series(1, 4) AS i;
+            INSERT INTO order_references (learned_at, kind, legal_entity, issuer, value, order_ref) VALUES
+                ('2026-01-02', 5, 'A', 'dhl', 'T', 'O-2'), ('2026-01-01', 5, 'A', 'dhl', 'T', 'O-1'),
+                ('2026-01-03', 5, 'A', 'dhl', 'T', 'O-3'), ('2026-01-01', 3, 'A', '', 'W', 'O-2'),
+                ('2026-01-02', 3, 'A', '', 'W', 'O-1'), ('2026-01-01', 1, 'A', 'portal', '7', 'O-1'),
+                ('2026-01-02', 1, 'A', '', 'O-4', 'O-3'), ('2026-01-02', 1, 'A', '', 'O-4', 'O-4')
+            """)
+        try connection.execute(String(decoding: Migrations.all[3].sql, as: UTF8.self))
+        func all(_ sql: String) throws -> String { try connection.execute(sql).text(0, 0) }
+        #expect(
+            try all("SELECT string_agg(kind || value || order_ref, ' ' ORDER BY kind, value) FROM order_references")
+                == "17O-1 3WO-2 5TO-1")
+        #expect(try all("SELECT string_agg(order_ref, ' ' ORDER BY order_ref) FROM shared_references") == "O-2 O-3")
+        #expect(try all("SELECT string_agg(order_ref, ' ' ORDER BY order_ref) FROM exceptions") == "O-1 O-3")
+        #expect(
+            try all("SELECT string_agg(order_ref || alias_of, ' ') FROM orders WHERE alias_of <> ''") == "portal/7O-1")
+    }
+
     @Test func archivesHavePartitionsOfTheirOwnNamesOnly() throws {
         var connection = try freshStore()
         #expect(throws: PostgresError.self) {

@@ -303,4 +303,37 @@ import Testing
         #expect(try bench.count("orders WHERE order_ref LIKE 'O-%' AND version <> 3") == 0)
         #expect(try bench.count("orders WHERE order_ref LIKE 'O-%'") == 200)
     }
+
+    /// An event that waits for a name stays with its payload, however old; when it has gone on, its row moves and still
+    /// answers for its key.
+    @Test func eventThatWaitsForANameStaysUntilItHasGoneOn() throws {
+        var bench = try Bench()
+        func old(_ text: String, _ channel: String, _ offset: Int64) -> Taken {
+            let time = StoreFixture.text(Timestamp(microseconds: Self.then.microseconds - 3_600_000_000))
+            return bench.store.record(
+                "{\"event_id\":\"x\(offset)\",\"legal_entity\":\"ACME\",\"occurred_at\":\"\(time)\",\(text)}",
+                channel: channel, offset: offset)
+        }
+        let early = old("\"order_ref\":\"T1\",\"milestone\":\"in_transit\"", "dhl", 0)
+        let began = old("\"order_ref\":\"O-1\",\"status\":\"received\"", "desk", 1)
+        #expect(try bench.apply([early, began], now: Self.then).outcomes == [.parked, .applied])
+        #expect(try bench.imbalance([early, began]) == 0)
+        try age(&bench)
+        #expect(try pass(&bench, settings(payloads: 1))[.move] == 1)
+        #expect(try bench.count("journal WHERE event_id = 'x0' AND payload IS NOT NULL") == 1)
+        bench.restart()
+        let taught = bench.store.event(
+            "t", "O-1", "validated", offset: 2, channel: "desk", secondsAgo: 60,
+            more: StoreFixture.teaching("tracking dhl/T1"))
+        #expect(try bench.apply([taught]).plan.released == [0: 1])
+        #expect(try bench.order("O-1")?.version == 3)
+        #expect(try pass(&bench, settings())[.move] == 1)
+        #expect(try bench.count("journal_archive WHERE event_id = 'x0' AND order_ref = 'O-1'") == 1)
+        for isFresh in [false, true] {
+            if isFresh { bench.restart() }
+            #expect(try bench.apply([early]).outcomes == [nil])
+        }
+        #expect(try bench.order("O-1")?.version == 3)
+        #expect(try bench.count("parked WHERE released_at IS NULL") == 0)
+    }
 }

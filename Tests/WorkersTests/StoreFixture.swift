@@ -7,23 +7,31 @@ import TestSupport
 
 @testable import Workers
 
-/// A migrated database, the settings of two legal entities and three channels, and what tests ask of it.
+/// A migrated database, the settings of two legal entities and four channels, and what tests ask of it.
 ///
-/// Channels: 0 `market` counts from 1, 1 `wms` and 2 `desk` do not count. Entities: 0 `ACME`, 1 `BETA`.
+/// Channels: 0 `market` counts from 1, 1 `wms` and 2 `desk` do not count, 3 `dhl` names orders by its tracking numbers.
+/// Entities: 0 `ACME`, 1 `BETA`; at `ACME` somebody asks by DHL's numbers, by shipments and by invoices.
 struct StoreFixture {
     let url: String
     let settings: ApplySettings
     let lanes: LaneMap
     private let decoders: [EventDecoder]
+    private let bounds: WaitingBounds
 
-    static let channels = ["market", "wms", "desk"]
+    static let channels = ["market", "wms", "desk", "dhl"]
     static let now = Timestamp(microseconds: 1_795_000_000_000_000)
     static let day: Int64 = 86_400_000_000
 
-    init(parkTimeout: Int64 = 900_000_000, url given: String? = nil) throws {
+    init(
+        parkTimeout: Int64 = 900_000_000, url given: String? = nil, bounds: WaitingBounds = WaitingBounds()
+    ) throws {
+        self.bounds = bounds
         url = try given ?? PostgreSQLFixture.freshDatabase()
         let decoders = Self.channels.enumerated().map {
-            EventDecoder(ChannelFormat(name: $0.element, index: Int32($0.offset), kind: .canonical))
+            EventDecoder(
+                ChannelFormat(
+                    name: $0.element, index: Int32($0.offset), kind: .canonical,
+                    orderKind: $0.element == "dhl" ? .tracking : .order, issuer: $0.element == "dhl" ? "dhl" : nil))
         }
         self.decoders = decoders
         let lanes = LaneMap(entities: [
@@ -36,9 +44,15 @@ struct StoreFixture {
             lanes: lanes.lanes,
             channels: [
                 ChannelRules(name: "market", sequenceFrom: 1), ChannelRules(name: "wms"), ChannelRules(name: "desk"),
+                ChannelRules(name: "dhl"),
             ],
             entities: [
-                EntityRules(name: "ACME", parkTimeout: parkTimeout, delivers: true),
+                EntityRules(
+                    name: "ACME", parkTimeout: parkTimeout, delivers: true,
+                    asked: [
+                        AskedReference(kind: .tracking, issuer: "dhl"), AskedReference(kind: .shipment, issuer: "wms"),
+                        AskedReference(kind: .invoice, issuer: ""),
+                    ]),
                 EntityRules(name: "BETA", parkTimeout: parkTimeout, delivers: false),
             ],
             keyRetention: 30 * Self.day,
@@ -67,7 +81,7 @@ struct StoreFixture {
     func applier() -> BatchApplier {
         BatchApplier(
             settings: settings, orders: OrderMemory(bytes: 1 << 20), keys: KeyMemory(count: 1 << 12),
-            sourceName: { SourceName(topic: "orders", partition: $0) })
+            waiting: WaitingCounts(bounds: bounds), sourceName: { SourceName(topic: "orders", partition: $0) })
     }
 
     /// A decoded and routed record.
@@ -95,6 +109,35 @@ struct StoreFixture {
         if let sequence { text += ",\"sequence\":\(sequence)" }
         text += more + "}"
         return record(text, channel: channel, partition: partition, offset: offset, epoch: epoch)
+    }
+
+    /// A canonical event that names its order by a reference: `tracking T1`, `tracking dhl/T1`.
+    func named(
+        _ id: String, _ name: String, _ milestone: String = "in_transit", offset: Int64, sequence: Int64? = nil,
+        entity: String = "ACME", channel: String = "dhl", partition: Int32 = 0, secondsAgo: Int64 = 600,
+        more: String = ""
+    ) -> Taken {
+        let words = name.split(separator: " ")
+        let parts = words[1].split(separator: "/")
+        let issuer = parts.count > 1 ? ",\"issuer\":\"\(parts[0])\"" : ""
+        let time = Self.text(Timestamp(microseconds: Self.now.microseconds - secondsAgo * 1_000_000))
+        var text = "{\"event_id\":\"\(id)\",\"legal_entity\":\"\(entity)\",\"occurred_at\":\"\(time)\","
+        text += "\"reference\":{\"kind\":\"\(words[0])\"\(issuer),\"value\":\"\(parts.last ?? "")\"},"
+        text += "\"milestone\":\"\(milestone)\""
+        if let sequence { text += ",\"sequence\":\(sequence)" }
+        text += more + "}"
+        return record(text, channel: channel, partition: partition, offset: offset)
+    }
+
+    /// What an event has to add to teach names: `tracking dhl/T1`, `order portal/77`.
+    static func teaching(_ names: String...) -> String {
+        let told = names.map { name in
+            let words = name.split(separator: " ")
+            let parts = words[1].split(separator: "/")
+            let issuer = parts.count > 1 ? ",\"issuer\":\"\(parts[0])\"" : ""
+            return "{\"kind\":\"\(words[0])\"\(issuer),\"value\":\"\(parts.last ?? "")\"}"
+        }
+        return ",\"references\":[\(told.joined(separator: ","))]"
     }
 
     /// A canonical event that names a warehouse which is not configured.
@@ -147,7 +190,28 @@ struct Bench: ~Copyable {
         do {
             return try applier.apply(items, manner: .quick, now: now, &connection)
         } catch ApplyError.conflict {
-            return try applier.apply(items, manner: .careful, now: now, &connection)
+            return try applyCarefully(items, now: now)
+        }
+    }
+
+    /// Again and again, while another instance is faster.
+    private mutating func applyCarefully(_ items: [Taken], now: Timestamp) throws -> AppliedBatch {
+        var attempts = 0
+        while true {
+            do throws(ApplyError) {
+                return try applier.apply(items, manner: .careful, now: now, &connection)
+            } catch {
+                attempts += 1
+                guard attempts < 50, Self.isContention(error) else { throw error }
+            }
+        }
+    }
+
+    private static func isContention(_ error: ApplyError) -> Bool {
+        switch error {
+        case .conflict: true
+        case .postgres(let error): error.retryClass == .retry
+        case .document: false
         }
     }
 

@@ -30,7 +30,11 @@ enum OrderCommand {
             let found = try OrderView.find(reference, legalEntity: entity, &connection)
             guard found.count == 1, let orderRef = found.first else {
                 guard !found.isEmpty else {
-                    throw CommandFailure(code: .failed, message: "\(entity) has no order that goes by this reference")
+                    var message = "\(entity) has no order that goes by this reference"
+                    if let waiting = try OrderView.waiting(for: reference, legalEntity: entity, &connection) {
+                        message += "; \(waiting.events) events wait for one, since \(waiting.since.rfc3339)"
+                    }
+                    throw CommandFailure(code: .failed, message: message)
                 }
                 let list = found.joined(separator: "\n  ")
                 throw CommandFailure(
