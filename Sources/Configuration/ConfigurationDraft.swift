@@ -46,7 +46,7 @@ struct ConfigurationDraft {
 
     /// What holds where a file says nothing.
     enum Defaults {
-        static let process = 96 << 20
+        static let process = 64 << 20
         static let lane = 4 << 20
         static let keys = Duration.seconds(30 * 86400)
         static let journal = Duration.seconds(730 * 86400)

@@ -2,6 +2,8 @@ internal import Kafka
 
 /// How Ingest reads from Kafka.
 public struct IngestSettings: Sendable {
+    /// What the library may hold of records that were not polled yet: its queue, and one answer on top of it.
+    public static let fetchedAheadBytes = 16 << 20
     /// Headers of a record that are looked at, at most.
     public static let maximumHeaders = 64
 
@@ -53,9 +55,11 @@ public struct IngestSettings: Sendable {
     func clientSettings() -> ClientSettings {
         var settings = ClientSettings([
             "client.id": "sluice",
-            // Memory of records fetched ahead: the library's default is 64 MiB.
-            "queued.max.messages.kbytes": "32768",
-            "queued.min.messages": "20000",
+            // Memory of records fetched ahead: the library's default is 64 MiB. Little suffices, because the library is
+            // woken when its queue runs dry (`Consumer.wake`), and what waits in it waits in front of rebalances. Only
+            // bytes count: a bound in records would be reached long before with small records.
+            "queued.max.messages.kbytes": "8192",
+            "queued.min.messages": "1000000",
             // One answer; a batch that is larger still comes, alone, up to receive.message.max.bytes.
             "fetch.max.bytes": "8388608",
             "fetch.message.max.bytes": "1048576",

@@ -6,12 +6,14 @@ import Synchronization
 
 /// The poll thread's work: owns the consumer from its making to its end.
 ///
-/// One round polls a burst, hands it on, answers what happened meanwhile, pauses, commits. No step waits longer than
-/// the poll wait, but for the commit before partitions are given up. Whatever waits for something (offsets to begin
-/// at, work to drain) is a list that each round looks at again.
+/// One round polls a burst and hands it on, or waits for room, answers what happened meanwhile, pauses, commits. No
+/// step waits longer than the poll wait, but for the commit before partitions are given up. Whatever waits for
+/// something (offsets to begin at, work to drain) is a list that each round looks at again.
 struct PollLoop: ~Copyable {
     /// Between two polls while something is waited for: paused partitions, a revocation, the end.
     static let busyWait = Duration.milliseconds(5)
+    /// Partitions whose leaders are woken in one go at most.
+    static let mostWoken = 64
     /// Seconds between two looks at lag and status.
     static let surveyInterval = 0.5
 
@@ -51,6 +53,13 @@ struct PollLoop: ~Copyable {
     ///
     /// Nil: no rebalance is known of.
     var rebalance: (since: Double, awaited: Int)?
+    /// What the lanes said last, and what it means for the next round.
+    var pressure = Pressure.none
+    var answer = BackPressure.Answer.poll
+    var backPressure = BackPressure()
+    var wakeRule = WakeRule()
+    /// Partitions that were resumed in the last round: their leaders are woken in this one.
+    var resumed: Set<TopicPartition> = []
     var isFatal = false
     var isBrokerAway = false
 
@@ -72,29 +81,80 @@ struct PollLoop: ~Copyable {
 
     /// One round; see the type.
     mutating func round() {
-        let isWaiting = !revoking.isEmpty || !consumer.paused.isEmpty
-        let settings = shared.settings
-        let bound = PollBound(
-            wait: isWaiting ? min(Self.busyWait, settings.pollWait) : settings.pollWait,
-            count: settings.burstRecords, bytes: settings.burstBytes)
-        let intake = self.intake
-        _ = consumer.poll(bound) { message in intake.take(message) }
-        if intake.finishBurst() > 0 { noteBrokers(areAway: false) }
+        if answer == .hold {
+            shared.sink.waitForChange(of: pressure, within: min(Self.busyWait * 10, shared.settings.pollWait))
+        } else {
+            pollBurst()
+        }
         answerEvents()
         answerOddities()
         startPartitions()
         finishRevocations()
-        pause()
+        applyPressure()
         commit()
         survey()
         logClient()
     }
 
-    // MARK: - Pausing
+    private mutating func pollBurst() {
+        let isWaiting = !revoking.isEmpty || !consumer.paused.isEmpty
+        let settings = shared.settings
+        let wait = wakeRule.wait(atMost: settings.pollWait)
+        let bound = PollBound(
+            wait: isWaiting ? min(Self.busyWait, wait) : wait, count: settings.burstRecords, bytes: settings.burstBytes)
+        let intake = self.intake
+        let records = consumer.poll(bound) { message in intake.take(message) }
+        if intake.finishBurst() > 0 { noteBrokers(areAway: false) }
+        var behind = resumed
+        resumed = []
+        var rule = wakeRule
+        if rule.polled(records, isBehind: { !partitionsBehind().isEmpty }) { behind.formUnion(partitionsBehind()) }
+        wakeRule = rule
+        consumer.wake(Array(behind.prefix(Self.mostWoken)))
+    }
 
-    private mutating func pause() {
-        let pressure = shared.sink.pressure()
-        var wanted: Set<TopicPartition> = []
+    /// Partitions being read whose log has records that were not polled, as far as the last fetch told.
+    private func partitionsBehind() -> [TopicPartition] {
+        held.keys.filter { source in
+            guard !consumer.paused.contains(source), let index = held[source]?.index,
+                let high = consumer.watermarks(source)?.high
+            else { return false }
+            return high > intake.expected(index) ?? 0
+        }
+    }
+
+    // MARK: - Back-pressure
+
+    private mutating func applyPressure() {
+        pressure = shared.sink.pressure()
+        let leaving = Set(revoking.flatMap(\.partitions))
+        let staying = consumer.assigned.subtracting(leaving)
+        let full = staying.filter { source in
+            held[source].map { pressure.partitions.contains($0.index) } ?? false
+        }
+        let isFull =
+            isOpenBoundReached() || pressure.everything || (!staying.isEmpty && full.count == staying.count)
+        answer = backPressure.answer(isFull: isFull, now: monotonicSeconds())
+        let wanted =
+            switch answer {
+            // While one partition has room the full ones are paused at once: it must not wait for them.
+            case .poll: full
+            case .hold: consumer.paused
+            case .pause: staying
+            }
+        setPaused(wanted.union(leaving))
+    }
+
+    private mutating func setPaused(_ wanted: Set<TopicPartition>) {
+        let gone = consumer.paused.subtracting(wanted)
+        if !gone.isEmpty {
+            resumed.formUnion(gone)
+            wakeRule.expectRecords()
+        }
+        attempt("consumer.pause_failed") { consumer throws(KafkaError) in try consumer.setPaused(wanted) }
+    }
+
+    private func isOpenBoundReached() -> Bool {
         let open = shared.ledger.openRecords
         // A quarter of room before going on, so that the bound is not crossed back and forth at every burst.
         let limit = shared.settings.maximumOpenRecords
@@ -104,13 +164,7 @@ struct PollLoop: ~Copyable {
             shared.log.warning(
                 isFull ? "ingest.open_bound_reached" : "ingest.open_bound_left", [("records", .integer(open))])
         }
-        if pressure.everything || isFull {
-            wanted = consumer.assigned
-        } else if !pressure.partitions.isEmpty {
-            for (source, held) in held where pressure.partitions.contains(held.index) { wanted.insert(source) }
-        }
-        for entry in revoking { wanted.formUnion(entry.partitions) }
-        attempt("consumer.pause_failed") { consumer throws(KafkaError) in try consumer.setPaused(wanted) }
+        return isFull
     }
 
     // MARK: - Committing

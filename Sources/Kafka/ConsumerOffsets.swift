@@ -60,6 +60,17 @@ extension Consumer {
         return list.offsets
     }
 
+    /// Makes the library look again whether it should fetch from the brokers that lead `sources`.
+    ///
+    /// 2.0.2 fetches nothing for up to a second after its queue was full or a partition was resumed, whatever room
+    /// there is: its thread for the broker sleeps until the second is over or it has a request to send. So it gets one,
+    /// whose answer nobody needs. Waits at most a millisecond.
+    public func wake(_ sources: [TopicPartition]) {
+        if sources.isEmpty { return }
+        let list = TopicPartitionList(offsets: sources.map { PartitionOffset($0, PartitionOffset.end) })
+        _ = unsafe rd_kafka_offsets_for_times(handle, list.list, 1)
+    }
+
     /// The next offset to be lent of each of `sources`; `PartitionOffset.invalid` before the first record.
     ///
     /// Local.

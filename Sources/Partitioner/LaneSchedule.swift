@@ -56,8 +56,12 @@ public struct LaneSchedule: Sendable {
     static let maximumQuantum = 512
     /// Events of orders in flight that a lane sets aside before it waits for them.
     static let maximumSetAside = 8192
-    /// A pause ends when the level has fallen to this share of the bound, so that it does not flutter.
-    static let resumeShare = 0.7
+    /// The process budget stays full until the level has fallen to this many hundredths of it: room for some bursts.
+    static let processResume = 90
+    /// A lane stays full until its level has fallen to this many hundredths of its bound.
+    ///
+    /// Low, because a partition that is paused while others go on loses what was fetched ahead of it.
+    static let laneResume = 30
 
     private var lanes: [LaneState]
     private var entities: [EntityState]
@@ -191,7 +195,7 @@ public struct LaneSchedule: Sendable {
         turn.append(entity)
     }
 
-    /// What has to be paused now.
+    /// What must not be polled now.
     public func pressure() -> Pressure {
         if isFull { return Pressure(everything: true) }
         if fullLanes.isEmpty { return .none }
@@ -303,7 +307,7 @@ public struct LaneSchedule: Sendable {
     private mutating func fall(_ lane: Int, by bytes: Int) {
         lanes[lane].bytes -= bytes
         if lanes[lane].isFull {
-            guard Double(lanes[lane].bytes) <= Double(bounds.laneBytes) * Self.resumeShare else { return }
+            guard lanes[lane].bytes <= bounds.laneBytes * Self.laneResume / 100 else { return }
             lanes[lane].isFull = false
             fullLanes.remove(lane)
             lanes[lane].feeders.removeAll()
@@ -325,7 +329,7 @@ public struct LaneSchedule: Sendable {
     public mutating func complete(_ batch: borrowing LaneBatch) {
         guard let receipt = inFlight.removeValue(forKey: batch.id) else { return }
         openBytes -= receipt.bytes
-        if isFull, Double(openBytes) <= Double(bounds.processBytes) * Self.resumeShare { isFull = false }
+        if isFull, openBytes <= bounds.processBytes * Self.processResume / 100 { isFull = false }
         for order in receipt.orders {
             orders[order].open -= orders[order].inBatch
             orders[order].inBatch = 0

@@ -9,29 +9,32 @@ public import OrderEvents
 public protocol LaneSink: Sendable {
     /// Takes the records of one poll burst, in poll order.
     ///
-    /// Called on the poll thread. Never blocks and never refuses: bounds are kept by pausing, which `pressure` asks
+    /// Called on the poll thread. Never blocks and never refuses: bounds are kept by not polling, which `pressure` asks
     /// for.
     func offer(_ burst: [Taken])
 
-    /// What must be paused now; everything else may be polled. Cheap: called once a poll burst.
+    /// What must not be polled now; everything else may be. Cheap: called once a poll burst.
     func pressure() -> Pressure
+
+    /// Waits until `pressure()` is another than `pressure`, at most `bound`.
+    func waitForChange(of pressure: Pressure, within bound: Duration)
 }
 
 /// What the lanes ask of the poll thread.
 ///
 /// Hysteresis is the sink's affair.
 public struct Pressure: Equatable, Sendable {
-    /// Nothing more may be polled: the process budget is full.
+    /// Nothing more may be polled: the budget of the process, or of a store's share of it, is full.
     public var everything: Bool
     /// Source partitions (indexes) that feed a full lane.
     public var partitions: Set<Int32>
 
-    /// What must be paused; see the properties.
+    /// What must not be polled; see the properties.
     public init(everything: Bool = false, partitions: Set<Int32> = []) {
         self.everything = everything
         self.partitions = partitions
     }
 
-    /// Nothing has to be paused.
+    /// Everything may be polled.
     public static let none = Pressure()
 }

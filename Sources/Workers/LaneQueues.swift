@@ -41,8 +41,13 @@ public final class LaneQueues: Sendable {
         }
     }
 
-    /// What has to be paused now.
+    /// What must not be polled now.
     public func pressure() -> Pressure { state.withLock { $0.schedule.pressure() } }
+
+    /// Waits until `pressure()` is another than `pressure`, at most `bound`.
+    public func waitForChange(of pressure: Pressure, within bound: Duration) {
+        _ = state.wait(within: bound) { $0.schedule.pressure() != pressure || $0.isClosed }
+    }
 
     /// The next batch; blocks until there is one.
     ///
@@ -119,11 +124,22 @@ public final class LaneRouter: LaneSink {
         for (store, part) in parts.enumerated() where !part.isEmpty { queues[store].offer(part) }
     }
 
-    /// What has to be paused now, for any store.
-    public func pressure() -> Pressure {
+    /// What must not be polled now, for any store.
+    public func pressure() -> Pressure { Self.sum(queues.map { $0.pressure() }) }
+
+    /// Waits until a store whose lanes are full says something else than now, at most `bound`; returns at once when
+    /// `pressure()` is not `pressure` any more.
+    public func waitForChange(of pressure: Pressure, within bound: Duration) {
+        let each = queues.map { $0.pressure() }
+        guard Self.sum(each) == pressure else { return }
+        // Whatever the others do, nothing is better for the poll thread before this one has room.
+        let store = each.firstIndex { $0.everything } ?? each.firstIndex { $0 != .none } ?? 0
+        if queues.indices.contains(store) { queues[store].waitForChange(of: each[store], within: bound) }
+    }
+
+    private static func sum(_ pressures: [Pressure]) -> Pressure {
         var sum = Pressure.none
-        for queue in queues {
-            let pressure = queue.pressure()
+        for pressure in pressures {
             sum.everything = sum.everything || pressure.everything
             sum.partitions.formUnion(pressure.partitions)
         }

@@ -42,8 +42,9 @@ final class Pipeline: Sendable {
 
         // Lanes of each store.
         let budgets = configuration.budgets
+        let waiting = max(budgets.process / 2, budgets.process - IngestSettings.fetchedAheadBytes)
         let bounds = LaneBounds(
-            processBytes: budgets.process / max(1, configuration.stores.count), laneBytes: budgets.lane,
+            processBytes: waiting / max(1, configuration.stores.count), laneBytes: budgets.lane,
             linger: configuration.linger.wholeMicroseconds)
         queues = configuration.stores.map { _ in LaneQueues(lanes: wiring.laneMap.lanes, bounds: bounds) }
 

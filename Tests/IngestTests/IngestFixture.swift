@@ -78,9 +78,10 @@ final class RecordingSink: LaneSink {
         var waiting: [SourcePosition] = []
         var pressure = Pressure.none
         var completesAtOnce = false
+        var waits = 0
     }
 
-    private let state = Mutex(State())
+    private let state = Monitor(State())
     private let ledger: SharedLedger
 
     init(ledger: SharedLedger) { self.ledger = ledger }
@@ -97,7 +98,15 @@ final class RecordingSink: LaneSink {
 
     func pressure() -> Pressure { state.withLock { $0.pressure } }
 
-    func setPressure(_ pressure: Pressure) { state.withLock { $0.pressure = pressure } }
+    func waitForChange(of pressure: Pressure, within bound: Duration) {
+        state.change { $0.waits += 1 }
+        _ = state.wait(within: bound) { $0.pressure != pressure }
+    }
+
+    func setPressure(_ pressure: Pressure) { state.change { $0.pressure = pressure } }
+
+    /// How often the poll thread waited for room.
+    var waits: Int { state.withLock { $0.waits } }
 
     /// Everything offered so far.
     var taken: [Taken] { state.withLock { $0.taken } }

@@ -64,4 +64,45 @@ import Testing
         #expect(look(126, 6, 40, lag: 39) == .ok)
         #expect(look(300, 45, 45, lag: 0) == .ok)
     }
+
+    @Test func everythingIsPausedOnlyWhenNothingGetsRoom() {
+        var rule = BackPressure()
+        let patience = BackPressure.patience
+        #expect(rule.answer(isFull: false, now: 0) == .poll)
+        #expect(rule.answer(isFull: true, now: 10) == .hold)
+        #expect(rule.answer(isFull: true, now: 10 + patience * 0.9) == .hold)
+        // Room for a moment: the time begins anew.
+        #expect(rule.answer(isFull: false, now: 10 + patience * 0.95) == .poll)
+        #expect(rule.answer(isFull: true, now: 10 + patience) == .hold)
+        #expect(rule.answer(isFull: true, now: 10 + patience * 2) == .pause)
+        #expect(rule.answer(isFull: true, now: 1000) == .pause)
+        #expect(rule.answer(isFull: false, now: 1001) == .poll)
+    }
+
+    @Test func theLibraryIsWokenWhenRecordsShouldComeAndDoNot() {
+        let longest = Duration.milliseconds(100)
+        var rule = WakeRule()
+        // Nothing is expected before the first record.
+        #expect(rule.wait(atMost: longest) == longest)
+        #expect(!rule.polled(0) { true })
+        #expect(!rule.polled(5) { true })
+        #expect(rule.wait(atMost: longest) == WakeRule.firstWait)
+        // Caught up.
+        #expect(!rule.polled(0) { false })
+        #expect(rule.wait(atMost: longest) == longest)
+        #expect(!rule.polled(0) { true })
+        #expect(!rule.polled(1) { true })
+        var waited = Duration.zero
+        for _ in 0..<WakeRule.mostWakes {
+            waited += rule.wait(atMost: longest)
+            #expect(rule.polled(0) { true })
+        }
+        // The library sleeps for a second at most: then what is behind can be read by nobody.
+        #expect(waited >= .milliseconds(500))
+        #expect(!rule.polled(0) { true })
+        #expect(rule.wait(atMost: longest) == longest)
+        rule.expectRecords()
+        #expect(rule.wait(atMost: longest) == WakeRule.firstWait)
+        #expect(rule.polled(0) { true })
+    }
 }

@@ -225,4 +225,62 @@ import Testing
         #expect(eventually { fixture.sink.taken.count == 10 })
         #expect(fixture.service.stop())
     }
+
+    /// Goal: lanes that are full for a moment cost nothing: no partition is paused, and everything comes in sequence.
+    @Test(arguments: BrokerKinds.all)
+    func fullLanesHoldThePollThreadBeforeTheyPauseIt(kind: EmbeddedBroker.Kind) throws {
+        let broker = try BrokerKinds.broker(kind)
+        let (topic, group) = (BrokerKinds.uniqueName("hold"), BrokerKinds.uniqueName("group"))
+        let store = MemoryLedgerStore()
+        try broker.createTopic(topic, partitions: 2)
+        let fixture = IngestFixture(broker, topics: [topic], group: group, store: store)
+        let indexes = (0..<2).map { store.sources.index(of: SourcePartition(topic: topic, partition: $0)) }
+        fixture.sink.complete(always: true)
+        try fixture.service.start()
+        #expect(eventually { fixture.service.status.assignedPartitions == 2 })
+        // Lanes that every partition feeds are full: there is nothing that could be polled.
+        fixture.sink.setPressure(Pressure(partitions: Set(indexes)))
+        #expect(eventually { fixture.sink.waits > 0 })
+        let taken = fixture.sink.taken.count
+        try broker.produce(events(topic, 50, partition: 0) + events(topic, 50, partition: 1))
+        let paused =
+            "sluice_consumer_partition_status{topic=\"\(topic)\",partition=\"0\","
+            + "sluice_consumer_partition_status=\"paused\"}"
+        #expect(fixture.metric(paused) != 1)
+        #expect(fixture.sink.taken.count == taken)
+        // Nothing gets room: the group must not wait for that.
+        #expect(eventually { fixture.metric(paused) == 1 })
+        #expect(fixture.sink.taken.count == taken)
+        fixture.sink.setPressure(.none)
+        #expect(eventually { fixture.sink.taken.count == 100 })
+        #expect(eventually { fixture.metric(paused) == 0 })
+        for index in indexes {
+            let offsets = fixture.sink.taken.filter { $0.source.partition == index }.map(\.source.offset)
+            #expect(offsets == Array(0..<50))
+        }
+        #expect(fixture.service.stop())
+    }
+
+    /// Goal: what the library fetches ahead does not bound how fast records come.
+    ///
+    /// Method: each batch fills the library's queue, after which it would sleep for a second; there are 40 of them.
+    @Test(arguments: BrokerKinds.all)
+    func aFullLocalQueueDoesNotSlowTheReading(kind: EmbeddedBroker.Kind) throws {
+        let broker = try BrokerKinds.broker(kind)
+        let (topic, group) = (BrokerKinds.uniqueName("wake"), BrokerKinds.uniqueName("group"))
+        let store = MemoryLedgerStore()
+        try broker.createTopic(topic, partitions: 1)
+        let value = Array("e1".utf8) + [UInt8](repeating: UInt8(ascii: " "), count: 3000)
+        for _ in 0..<40 { try broker.produce([OutgoingRecord(topic: topic, partition: 0, value: value)]) }
+        let fixture = IngestFixture(
+            broker, topics: [topic], group: group, store: store,
+            options: [("queued.max.messages.kbytes", "1"), ("fetch.message.max.bytes", "1000")])
+        fixture.sink.complete(always: true)
+        try fixture.service.start()
+        #expect(eventually { !fixture.sink.taken.isEmpty })
+        let start = ContinuousClock.now
+        #expect(eventually { fixture.sink.taken.count == 40 })
+        #expect(ContinuousClock.now - start < .seconds(20))
+        #expect(fixture.service.stop())
+    }
 }
