@@ -24,7 +24,7 @@ struct StoreFixture {
 
     init(
         parkTimeout: Int64 = 900_000_000, validation: ValidationRules = ValidationRules(), url given: String? = nil,
-        bounds: WaitingBounds = WaitingBounds()
+        bounds: WaitingBounds = WaitingBounds(), promised: FlowTimes = FlowTimes(), feeds: HeardFeeds = HeardFeeds()
     ) throws {
         self.bounds = bounds
         url = try given ?? PostgreSQLFixture.freshDatabase()
@@ -54,10 +54,10 @@ struct StoreFixture {
                     asked: [
                         AskedReference(kind: .tracking, issuer: "dhl"), AskedReference(kind: .shipment, issuer: "wms"),
                         AskedReference(kind: .invoice, issuer: ""),
-                    ]),
+                    ], promised: promised),
                 EntityRules(name: "BETA", parkTimeout: parkTimeout, delivers: false),
             ],
-            keyRetention: 30 * Self.day,
+            keyRetention: 30 * Self.day, feeds: feeds,
             decodeParked: { name, payload, source in
                 guard let index = Self.channels.firstIndex(of: name) else { return nil }
                 let taken = decoders[index].decode(value: payload, key: nil, source: source)
