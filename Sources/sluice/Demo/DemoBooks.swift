@@ -2,6 +2,7 @@ import Embedded
 import Foundation
 import OrderEvents
 import Odoo
+import Orders
 import Postgres
 import Store
 
@@ -86,16 +87,20 @@ struct OdooAudit {
         "demo_truth",
         """
         SELECT o.legal_entity, o.order_ref, o.state,
-               (o.document::jsonb -> 'reached') ? 'cancelled' AND o.document::jsonb ->> 'path' = 'cancelled',
+               o.revision, o.version, o.document,
                (SELECT string_agg(x.code, ',' ORDER BY x.code) FROM exceptions x
                 WHERE x.legal_entity = o.legal_entity AND x.order_ref = o.order_ref AND x.resolved_at IS NULL
                 AND x.code = ANY ($1) AND EXISTS (
-                    SELECT FROM backlog b WHERE b.legal_entity = o.legal_entity AND b.order_ref = o.order_ref)),
-               (o.document::jsonb ->> 'path') IN ('allocated', 'partially_fulfilled', 'shipped', 'invoiced', 'closed'),
-               (o.document::jsonb -> 'reached') ?|
-                   ARRAY['partially_fulfilled', 'shipped', 'invoiced', 'closed', 'on_hold']
+                    SELECT FROM backlog b WHERE b.legal_entity = o.legal_entity AND b.order_ref = o.order_ref))
         FROM orders o WHERE o.state > 0 ORDER BY 1, 2
         """)
+
+    /// Places on the path at which Odoo has a sales order, no quotation.
+    private static let confirmed: Set<CanonicalState> = [
+        .allocated, .partiallyFulfilled, .shipped, .invoiced, .closed,
+    ]
+    /// States of which a note in Odoo tells.
+    private static let remarked: [CanonicalState] = [.partiallyFulfilled, .shipped, .invoiced, .closed, .onHold]
 
     /// Compares `ordersJSON`, the stand-in's sales orders, with the store, and the store with `expectations`, which the
     /// traffic has of the orders' ends.
@@ -109,7 +114,7 @@ struct OdooAudit {
         for order in list { held[order["external_id"] as? String ?? "?", default: []].append(order) }
         var audit = OdooAudit()
         var states: [String: CanonicalState] = [:]
-        do throws(PostgresError) {
+        do {
             var codes = Parameters()
             codes.texts(HeldOrder.codes)
             let rows = try connection.query(truth, codes)
@@ -121,16 +126,22 @@ struct OdooAudit {
                 let id = ExternalID.order(legalEntity: entity, orderRef: ref)
                 let found = held.removeValue(forKey: id) ?? []
                 audit.orders[entity, default: 0] += found.count
-                if !rows.isNull(row, 4) {
-                    let codes = rows.text(row, 4).split(separator: ",").map(String.init)
+                let order = try Order(
+                    document: rows.bytes(row, 5), revision: rows.int64(row, 3), version: rows.int64(row, 4))
+                let isHeldBack = !rows.isNull(row, 6)
+                if isHeldBack {
+                    let codes = rows.text(row, 6).split(separator: ",").map(String.init)
                     audit.held.append(HeldOrder(legalEntity: entity, orderRef: ref, codes: codes))
                 }
                 audit.compare(
-                    "\(entity) \(ref)", found, isCancelled: rows.bool(row, 3), isHeldBack: !rows.isNull(row, 4),
-                    isConfirmed: rows.bool(row, 5), isHeld: state == .onHold, hasRemarks: rows.bool(row, 6))
+                    "\(entity) \(ref)", found, isCancelled: order.path == .cancelled, isHeldBack: isHeldBack,
+                    isConfirmed: order.path.map(confirmed.contains) ?? false, isHeld: state == .onHold,
+                    hasRemarks: remarked.contains { order.time(of: $0) != nil })
             }
-        } catch {
+        } catch let error as PostgresError {
             throw CommandFailure(code: .unavailable, message: "the orders cannot be read: \(error.message)")
+        } catch {
+            throw CommandFailure(code: .software, message: "an order's document cannot be read")
         }
         for id in held.keys.sorted() { audit.findings.append("\(id): in Odoo, but not in the store") }
         audit.compare(expectations, states)
