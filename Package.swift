@@ -86,7 +86,10 @@ let package = Package(
         tests(of: "Store", ["Postgres", "OrderEvents", "Orders", "TestSupport", "Embedded"]),
         tests(
             of: "Workers",
-            ["Store", "Postgres", "OrderEvents", "Orders", "Partitioner", "Metrics", "TestSupport", "Embedded"]),
+            [
+                "Delivery", "Store", "Postgres", "OrderEvents", "Orders", "Partitioner", "Metrics", "TestSupport",
+                "Embedded",
+            ]),
         tests(of: "Odoo", ["Embedded", "HTTPServer"]),
         tests(
             of: "Delivery",

@@ -336,28 +336,9 @@ extension Destination {
             delivered.uncertainSince = Timestamp(microseconds: began)
         }
         let now = Timestamp(microseconds: Int64(Date().timeIntervalSince1970 * 1_000_000))
-        return await delivery.deliver(deliveryOrder(taken), delivered, via: odoo, now: now)
-    }
-
-    private func deliveryOrder(_ taken: BacklogOrder) -> DeliveryOrder {
-        let order = taken.order
-        var reached: [DeliveryOrder.Reached] = []
-        for state in CanonicalState.allCases {
-            guard let at = order.time(of: state) else { continue }
-            let latestHold = order.holds.map(\.since).max()
-            reached.append(DeliveryOrder.Reached(state, at: state == .onHold ? latestHold ?? at : at))
-        }
-        return DeliveryOrder(
-            legalEntity: settings.legalEntity, orderRef: taken.orderRef, version: order.version,
-            state: order.state ?? .received, reached: reached,
-            lines: order.lines.map {
-                DeliveryOrder.Line(
-                    line: $0.line, sku: $0.sku, quantity: $0.quantity?.description,
-                    unitPrice: $0.unitPrice?.description)
-            },
-            customerRef: order.customerRef, customerName: order.customerName,
-            warehouse: order.warehouses.first.flatMap { settings.warehouses[$0.code] },
-            holds: order.holds.filter { $0.endedAt == nil }.map(\.reason),
-            verdict: settings.validates ? order.validation.verdict : nil)
+        let order = DeliveryOrder(
+            taken.order, legalEntity: settings.legalEntity, orderRef: taken.orderRef, warehouses: settings.warehouses,
+            verdict: settings.validates ? taken.order.validation.verdict : nil)
+        return await delivery.deliver(order, delivered, via: odoo, now: now)
     }
 }

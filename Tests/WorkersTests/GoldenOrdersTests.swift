@@ -98,7 +98,8 @@ struct GoldenDesk: ~Copyable {
             #expect(steps.map(Self.text) == end.odoo, comment)
         }
         // Open in the table is what the orders say, and nothing waits.
-        let open = try connection.execute("SELECT count(*) FROM exceptions WHERE resolved_at IS NULL AND order_ref <> ''")
+        let open = try connection.execute(
+            "SELECT count(*) FROM exceptions WHERE resolved_at IS NULL AND order_ref <> ''")
         let expected = golden.ends.values.reduce(0) { $0 + $1.open.count }
         if golden.inAnyOrder { #expect(open.int64(0, 0) == Int64(expected), "\(golden.title) \(how)") }
     }
@@ -112,7 +113,8 @@ struct GoldenDesk: ~Copyable {
             ("shipped", row.shipped), ("cancelled", row.cancelled), ("invoiced", row.invoiced),
         ])
         let sites = row.warehouses.map { site in
-            let backordered = amounts([("backordered", site.backordered)])
+            let backordered =
+                amounts([("backordered", site.backordered)])
                 + (site.expected.isEmpty ? [] : ["expected \(site.expected)"])
             let parts = amounts([("allocated", site.allocated)]) + backordered + amounts([("shipped", site.shipped)])
             return "\(site.warehouse) \(parts.joined(separator: ", "))"
