@@ -17,6 +17,7 @@ public enum ExceptionCode: String, CaseIterable, Sendable {
     case unknownCustomer = "unknown_customer"
     case priceMismatch = "price_mismatch"
     case unknownTax = "unknown_tax"
+    case unknownCarrier = "unknown_carrier"
     case overShipment = "over_shipment"
     case overInvoice = "over_invoice"
     case overAllocated = "over_allocated"

@@ -6,7 +6,8 @@ import OrderEvents
 extension Order {
     /// Makes everything anew that follows from what was told.
     mutating func derive(_ rules: OrderRules) {
-        let timeline = Timeline(of: self, rules.lifecycle)
+        judge(rules.validation)
+        let timeline = Timeline(of: self, rules)
         path = timeline.path
         reached = timeline.reached
         holds = timeline.holds
@@ -33,6 +34,9 @@ extension Order {
         if timeline.hasUnmatchedRelease { codes.append(.releaseWithoutHold) }
         if isDisputed { codes.append(.notAuthoritative) }
         codes += quantityExceptions()
+        if path != .cancelled {
+            for code in validation.verdict.codes where !codes.contains(code) { codes.append(code) }
+        }
         for code in waitingCodes where !codes.contains(code) { codes.append(code) }
         // Nearly always nothing was open and nothing is.
         if codes.isEmpty && open.isEmpty { return }

@@ -66,7 +66,7 @@ extension Order {
         let counts = event.status.map { rules.owners.rank(of: channel.name, in: FactGroup(of: $0)) != nil } ?? true
         var ruling = Ruling(rule: .allow)
         if counts, event.status != nil {
-            ruling = self.ruling(telling, index(of: telling), rules.lifecycle, mayBegin: mayBegin)
+            ruling = self.ruling(telling, index(of: telling), rules, mayBegin: mayBegin)
             if ruling.rule.disposition == .park {
                 guard waited, let fallback = ruling.rule.fallback else {
                     return wait(ruling.rule.code ?? .orderNotBegun, telling, before, rules)
@@ -146,7 +146,11 @@ extension Order {
         {
             result.raised.append(code)
         }
-        let flagged = result.raised.first { $0 == ruling.rule.code } ?? result.raised.first { $0 != .sequenceGap }
+        // What the verdict raises is told by an event of its own.
+        let verdict = validation.verdict.codes
+        let flagged =
+            result.raised.first { $0 == ruling.rule.code }
+            ?? result.raised.first { $0 != .sequenceGap && !verdict.contains($0) }
         if let flagged, telling.event.status != nil {
             result.disposition = .flag
             result.code = flagged

@@ -75,6 +75,8 @@ public struct Order: Equatable, Sendable {
     public var holds: [Hold] = []
     /// Exceptions of the order that are open, in the sequence of their names.
     public var open: [ExceptionCode] = []
+    /// What Sluice found about the order by itself.
+    public var validation = Validation()
 
     /// An order of which nothing is known.
     public init() {}

@@ -17,6 +17,7 @@ extension Order {
         writeTold(&writer)
         writeOrder(&writer)
         writeFacts(&writer)
+        writer.validation(validation)
         if parked > 0 { writer.member("parked", Int64(parked)) }
         if !open.isEmpty {
             writer.array("open", open) { writer, code in writer.value(code.rawValue) }

@@ -76,6 +76,7 @@ extension Order {
         case "holds": holds = try reader.array { (r) throws(JSONError) in try r.hold() }
         case "claims": claims = try reader.array { (r) throws(JSONError) in try r.claim() }.compactMap { $0 }
         case "parked": parked = Int32(clamping: max(0, try reader.integer()))
+        case "validation": validation = try reader.validation()
         case "open":
             open = try reader.array { (r) throws(JSONError) in ExceptionCode(rawValue: try r.text()) }
                 .compactMap { $0 }

@@ -83,11 +83,16 @@ public struct OrderRules: Sendable {
     public var lifecycle: Lifecycle
     /// Whose word counts.
     public var owners: Owners
+    /// Who says whether an order is valid, and how.
+    public var validation: ValidationRules
 
     /// Rules; see the properties.
-    public init(lifecycle: Lifecycle = .standard, owners: Owners = Owners()) {
+    public init(
+        lifecycle: Lifecycle = .standard, owners: Owners = Owners(), validation: ValidationRules = ValidationRules()
+    ) {
         self.lifecycle = lifecycle
         self.owners = owners
+        self.validation = validation
     }
 
     /// The canonical lifecycle, and everybody's word counts.

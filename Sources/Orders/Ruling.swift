@@ -15,10 +15,13 @@ struct Ruling {
 
 extension Order {
     /// The rule for the event's word where it stands in time.
-    func ruling(_ telling: Telling, _ channel: Int16, _ lifecycle: Lifecycle, mayBegin: Bool) -> Ruling {
+    func ruling(_ telling: Telling, _ channel: Int16, _ rules: OrderRules, mayBegin: Bool) -> Ruling {
         guard let word = telling.event.status else { return Ruling(rule: .allow) }
+        // Where Sluice validates, a channel's word is only noted.
+        if word == .state(.validated), rules.validation.by == .sluice { return Ruling(rule: .behind) }
+        let lifecycle = rules.lifecycle
         let at = telling.at.microseconds
-        if case .state(let state) = word, state != .onHold, at > latestTold {
+        if case .state(let state) = word, state != .onHold, at > latestTold(rules.validation) {
             // Later than everything: it stands at the end, where the order is.
             var rule = lifecycle.rule(from: path, word: word)
             if self.state == .onHold {
@@ -33,7 +36,7 @@ extension Order {
         let step = TimelineStep(
             at: at, sequence: telling.event.sequence ?? 0, channel: channel, word: word, isAsked: true,
             flags: flags, reason: telling.holdReason)
-        let timeline = Timeline(of: self, asking: step, lifecycle)
+        let timeline = Timeline(of: self, asking: step, rules)
         let rule = timeline.asked ?? lifecycle.rule(from: path, word: word)
         return Ruling(rule: rule, isNewHold: timeline.askedIsNew)
     }

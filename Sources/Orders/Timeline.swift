@@ -54,8 +54,9 @@ struct Timeline {
     var isHeld: Bool { holds.contains { $0.endedAt == nil } }
 
     /// Runs the steps.
-    init(of order: Order, asking step: TimelineStep? = nil, _ lifecycle: Lifecycle) {
-        var steps = order.timelineSteps()
+    init(of order: Order, asking step: TimelineStep? = nil, _ rules: OrderRules) {
+        let lifecycle = rules.lifecycle
+        var steps = order.timelineSteps(rules.validation)
         if let step { steps.append(step) }
         order.sort(&steps)
         for step in steps {
@@ -103,6 +104,7 @@ struct Timeline {
         switch step.word {
         case .release: takeRelease(step, order, lifecycle)
         case .state(.onHold): takeHold(step, order, lifecycle)
+        case .state where step.channel == Order.ownIndex: takeVerdict(step)
         case .state(let word): takeWord(step, word, order, lifecycle)
         }
     }
@@ -164,7 +166,7 @@ struct Timeline {
         }
     }
 
-    private mutating func note(_ word: CanonicalState, _ at: Int64) {
+    mutating func note(_ word: CanonicalState, _ at: Int64) {
         let known = reached[Int(word.rawValue)]
         if known == 0 || at < known { reached[Int(word.rawValue)] = max(1, at) }
     }
@@ -273,7 +275,9 @@ struct Timeline {
 
 extension Order {
     func channelName(_ index: Int16) -> String {
-        channels.indices.contains(Int(index)) ? channels[Int(index)].channel : ""
+        channels.indices.contains(Int(index))
+            ? channels[Int(index)].channel
+            : index == Self.ownIndex ? Self.ownChannel : ""
     }
 
     /// Whether the channel told an end of the same hold at the same time or later.
@@ -285,10 +289,14 @@ extension Order {
     }
 
     /// What the timeline is made of: every word at its first and its last time, and every mark.
-    func timelineSteps() -> [TimelineStep] {
+    ///
+    /// Where Sluice validates, its verdict stands for what channels say of that.
+    func timelineSteps(_ validation: ValidationRules) -> [TimelineStep] {
         var steps: [TimelineStep] = []
         steps.reserveCapacity(words.count + marks.count + 2)
-        for told in words where !told.flags.contains(.claim) {
+        let isOwn = validation.by == .sluice
+        if let step = verdictStep(validation) { steps.append(step) }
+        for told in words where !told.flags.contains(.claim) && !(isOwn && told.word == .validated) {
             var step = TimelineStep(
                 at: told.first, sequence: 0, channel: told.channel, word: .state(told.word),
                 flags: told.flags)
@@ -349,8 +357,8 @@ extension Order {
     }
 
     /// The latest time of anything on the timeline; 0: nothing.
-    var latestTold: Int64 {
-        var latest: Int64 = 0
+    func latestTold(_ validation: ValidationRules) -> Int64 {
+        var latest = verdictStep(validation)?.at ?? 0
         for told in words where told.last > latest { latest = told.last }
         for mark in marks where mark.at > latest { latest = mark.at }
         return latest
