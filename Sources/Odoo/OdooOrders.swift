@@ -260,7 +260,7 @@ public actor OdooOrders {
     // MARK: References
 
     /// The company and the context that keeps every call within it.
-    private struct Scope {
+    struct Scope {
         var company: Int
         var context: [String: OdooValue]
 
@@ -270,7 +270,7 @@ public actor OdooOrders {
         }
     }
 
-    private func scope() async throws(OrderFailure) -> Scope {
+    func scope() async throws(OrderFailure) -> Scope {
         if let company { return Scope(company) }
         let rows = try await search("res.company", [["name", "=", .text(companyName)]], ["name"], limit: 2, [:])
         guard rows.count == 1, let found = rows.first?["id"]?.asInteger else { throw companyMissing() }
@@ -331,7 +331,7 @@ public actor OdooOrders {
     }
 
     /// Ids of the rows that belong to the company, or of the shared ones when none does.
-    private static func own(_ rows: [OdooValue], _ company: Int) -> [Int] {
+    static func own(_ rows: [OdooValue], _ company: Int) -> [Int] {
         let own = rows.filter { $0["company_id"]?.asRecordID == company }
         let usable = own.isEmpty ? rows.filter { $0["company_id"]?.asRecordID == nil } : own
         return usable.compactMap { $0["id"]?.asInteger }
@@ -355,7 +355,7 @@ public actor OdooOrders {
         return order
     }
 
-    private func search(
+    func search(
         _ model: String, _ domain: OdooValue, _ fields: OdooValue, limit: Int, _ context: [String: OdooValue]
     ) async throws(OrderFailure) -> [OdooValue] {
         let rows = try await call(

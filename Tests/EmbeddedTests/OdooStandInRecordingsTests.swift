@@ -134,7 +134,17 @@ final class RecordedOdoo: Sendable {
                 .init(code: "FRPAR", name: "FR Paris", company: "ACME-FR"),
                 .init(code: "FRLYO", name: "FR Lyon", company: "ACME-FR"),
             ],
-            products: products, partners: partners, users: [.init(key: "FAKEKEY-API")])
+            products: products, partners: partners,
+            taxes: ["ACME-DE", "ACME-FR"].flatMap { company in
+                [
+                    .init(name: "15%", amount: 15, company: company),
+                    .init(name: "0% Exports", amount: 0, company: company),
+                ]
+            },
+            carriers: [
+                Master(code: "", name: "Standard delivery"), Master(code: "", name: "Standard shipping"),
+            ],
+            users: [.init(key: "FAKEKEY-API")])
     }
 
     /// Sends a recorded request with its order ids translated; gives status and parsed answer.

@@ -43,4 +43,13 @@ import Testing
         patient.parkTimeout = "2m"
         #expect(patient.files.filter { $0.text.contains(#"park_timeout: "2m""#) }.count == 4)
     }
+
+    @Test func validationIsWrittenForEachEntitysTaxes() {
+        #expect(Self.configuration.files.filter { $0.text.contains(#"validation: { by: "channel" }"#) }.count == 4)
+        var validating = Self.configuration
+        validating.validates = true
+        let all = validating.files.map(\.text).joined()
+        #expect(all.contains(#"validation: { by: "sluice", taxes: { "DE19": "19% S" }, check: ["customer","#))
+        #expect(all.contains(#"{ "UK20": "20% S" }"#))
+    }
 }

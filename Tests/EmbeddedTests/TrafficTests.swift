@@ -56,6 +56,21 @@ import Testing
         #expect(Self.hash(Self.generated(Self.settings(seed: 8)).records) != first)
     }
 
+    @Test func someOrdersAreNotValidWhereThatIsAskedFor() {
+        var settings = Self.settings(orders: 100)
+        settings.shares = .none
+        let sound = Self.generated(settings)
+        #expect(!sound.generator.expectations.contains { $0.isInvalid })
+        settings.invalidEvery = 10
+        let some = Self.generated(settings)
+        #expect(some.generator.expectations.count { $0.isInvalid } == 10)
+        #expect(some.generator.expectations.map(\.finalState) == sound.generator.expectations.map(\.finalState))
+        let changed = zip(some.records, sound.records).filter { $0.value != $1.value }
+        let unknown = changed.filter { String(decoding: $0.0.value ?? [], as: UTF8.self).contains("\"OLD-SKU") }
+        #expect(!unknown.isEmpty && unknown.count < changed.count, "the others have another total")
+        #expect(changed.count < 30, "nothing else differs")
+    }
+
     @Test(arguments: [1, 2, 3, 4, 5] as [UInt64])
     func everyKindOccursInAFewHundredOrders(seed: UInt64) {
         let counts = Self.generated(Self.settings(seed: seed, orders: 300)).generator.counts

@@ -221,7 +221,7 @@ final class TestOdoo: Sendable {
     private let folder = NSTemporaryDirectory() + "odoo-\(UUID().uuidString)"
     private let exchange = HTTPExchange()
 
-    init(workers: Int = 2, latency: StandInLatency = .none) throws {
+    init(workers: Int = 2, latency: StandInLatency = .none, twins: Int = 2) throws {
         standIn = try OdooStandIn(
             OdooStandInSettings(
                 folder: folder, companies: ["ACME DE GmbH", "ACME FR SARL"],
@@ -230,10 +230,18 @@ final class TestOdoo: Sendable {
                     .init(code: "PAR1", name: "Paris", company: "ACME FR SARL"),
                 ],
                 products: [
-                    .init(code: "SKU-1", name: "One"), .init(code: "SKU-2", name: "Two"),
-                    .init(code: "TWIN", name: "Twin"), .init(code: "TWIN", name: "Twin"),
-                    .init(code: "FR-ONLY", name: "French", company: "ACME FR SARL"),
+                    .init(code: "SKU-1", name: "One"), .init(code: "FR-ONLY", name: "F", company: "ACME FR SARL"),
+                ] + Array(repeating: .init(code: "TWIN", name: "Twin"), count: twins)
+                    + [.init(code: "SKU-2", name: "Two")],
+                partners: [
+                    .init(code: "C-1", name: "A. Customer"), .init(code: "C-FR", name: "F", company: "ACME FR SARL"),
+                    .init(code: "C-2", name: "Shared"), .init(code: "C-2", name: "Own", company: "ACME DE GmbH"),
                 ],
+                taxes: [
+                    .init(name: "19% S", amount: 19, company: "ACME DE GmbH"),
+                    .init(name: "20% S", amount: 20, company: "ACME FR SARL"),
+                ],
+                carriers: [.init(code: "", name: "DHL")],
                 users: [.init(key: "KEY"), .init(key: "KEY-FR", companies: ["ACME FR SARL"])], workers: workers,
                 latency: latency))
         standIn.start()

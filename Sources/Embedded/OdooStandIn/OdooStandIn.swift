@@ -9,8 +9,8 @@ internal import Synchronization
 /// true. Listens on 127.0.0.1. Besides Odoo's paths it has its own, without authentication: `POST /stand-in/faults`
 /// (how to misbehave), `GET /stand-in/orders`, `/stand-in/partners`, `/stand-in/calls` (what is true).
 ///
-/// What it leaves out: pickings, invoices, taxes, rights within a company, and every model that is not named in
-/// `StandInMethods`.
+/// What it leaves out: pickings, invoices, what taxes come to, rights within a company, and every model that is not
+/// named in `StandInMethods`.
 public final class OdooStandIn: Sendable {
     /// How many calls may wait for a worker: what comes beyond is not accepted, as with real Odoo's listen queue.
     public static let connectionBound = 512
@@ -52,8 +52,9 @@ public final class OdooStandIn: Sendable {
     /// Nothing changes when it cannot be read.
     ///
     /// `{"faults": [{"kind": "fail" | "lose_answer" | "late" | "drop" | "slow", "method": "sale.order/load", "share":
-    /// 0.05, "next": 3, "status": 500, "name": "...", "milliseconds": 200}], "latency": {"milliseconds": 5} |
-    /// {"recorded_divided_by": 20}, "workers": 2}`
+    /// 0.05, "next": 3, "status": 500, "name": "...", "milliseconds": 200}], "absent": {"product.product": ["SKU-1"]},
+    /// "latency": {"milliseconds": 5} | {"recorded_divided_by": 20}, "workers": 2}`. What is absent is not found by
+    /// searches; orders that have it keep it.
     public func instruct(_ instructions: String) throws(OdooStandInError) {
         try desk.instruct(Array(instructions.utf8))
     }

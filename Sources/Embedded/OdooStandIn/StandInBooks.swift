@@ -57,12 +57,14 @@ struct StandInMessage: Codable, Equatable, Sendable {
     var date: String
 }
 
-/// A warehouse or a product; never changed by calls.
+/// A warehouse, a product, a tax or a carrier; never changed by calls.
 struct StandInMaster: Sendable {
     var id: Int
     var code: String
     var name: String
     var company: Int?
+    /// Percentage of a tax.
+    var amount = 0.0
 }
 
 /// The stand-in's database in memory.
@@ -72,6 +74,10 @@ struct StandInBooks: Sendable {
     let companies: [String]
     let warehouses: [StandInMaster]
     let products: [StandInMaster]
+    let taxes: [StandInMaster]
+    let carriers: [StandInMaster]
+    /// Codes that searches do not find although they are there, by model.
+    var hidden: [String: Set<String>] = [:]
     private(set) var partners: [Int: StandInPartner] = [:]
     private(set) var orders: [Int: StandInOrder] = [:]
     private(set) var messages: [Int: [StandInMessage]] = [:]
@@ -100,6 +106,20 @@ struct StandInBooks: Sendable {
         }
         self.warehouses = warehouses
         self.products = products
+        var taxes: [StandInMaster] = []
+        for (index, one) in settings.taxes.enumerated() {
+            taxes.append(
+                StandInMaster(
+                    id: index + 1, code: one.name, name: one.name, company: try company(one.company),
+                    amount: one.amount))
+        }
+        self.taxes = taxes
+        var carriers: [StandInMaster] = []
+        for (index, one) in settings.carriers.enumerated() {
+            carriers.append(
+                StandInMaster(id: index + 1, code: one.name, name: one.name, company: try company(one.company)))
+        }
+        self.carriers = carriers
         for (index, one) in settings.partners.enumerated() {
             partners[index + 1] = StandInPartner(
                 id: index + 1, name: one.name, ref: one.code, company: try company(one.company))

@@ -222,6 +222,8 @@ final class StandInDesk: Sendable {
             }
         }
         var faults: [StandInFault]?
+        /// Model -> codes that its searches do not find.
+        var absent: [String: Set<String>]?
         var latency: Latency?
         var workers: Int?
     }
@@ -232,6 +234,7 @@ final class StandInDesk: Sendable {
         }
         let change = world.withLock { world -> Int in
             world.faults.replace(told.faults ?? [])
+            world.books.hidden = told.absent ?? [:]
             if let divisor = told.latency?.recordedDividedBy {
                 world.latency = .recorded(dividedBy: divisor)
             } else if let milliseconds = told.latency?.milliseconds {

@@ -2,7 +2,7 @@
 struct StandInMethods {
     private static let models: Set<String> = [
         "res.company", "res.users", "res.partner", "stock.warehouse", "product.product", "sale.order", "mail.message",
-        "ir.model.data",
+        "ir.model.data", "account.tax", "delivery.carrier",
     ]
     private static let ofModel: Set<String> = [
         "search_read", "search_count", "load", "create", "context_get", "check_object_reference",

@@ -57,39 +57,6 @@ struct StandInRows {
 
     private func all(_ model: String, _ domain: [StandInValue]) throws(StandInException) -> [StandInValue] {
         switch model {
-        case "res.company":
-            return call.companies.sorted().map {
-                .object([
-                    "id": .integer($0), "name": .text(books.companies[$0 - 1]),
-                    "currency_id": .list([125, "EUR"]),
-                ])
-            }
-        case "stock.warehouse":
-            return visible(books.warehouses).map {
-                .object([
-                    "id": .integer($0.id), "code": .text($0.code), "name": .text($0.name),
-                    "company_id": books.companyPair($0.company), "lot_stock_id": .list([5, .text($0.code + "/Stock")]),
-                    "out_type_id": .list([2, .text($0.name + ": Delivery Orders")]), "delivery_steps": "ship_only",
-                ])
-            }
-        case "product.product":
-            return visible(books.products).map {
-                .object([
-                    "id": .integer($0.id), "default_code": .text($0.code), "name": .text($0.name),
-                    "company_id": books.companyPair($0.company), "active": .bool(true), "uom_id": .list([1, "Units"]),
-                    "lst_price": .number(1), "type": "consu", "is_storable": .bool(true),
-                ])
-            }
-        case "res.partner":
-            return books.partners.values.filter { $0.company.map(call.companies.contains) ?? true }
-                .sorted { $0.id < $1.id }
-                .map {
-                    .object([
-                        "id": .integer($0.id), "name": .text($0.name),
-                        "ref": $0.ref.isEmpty ? .bool(false) : .text($0.ref),
-                        "company_id": books.companyPair($0.company),
-                    ])
-                }
         case "mail.message":
             return chosenMessages(domain).map {
                 .object([
@@ -102,12 +69,12 @@ struct StandInRows {
         case "sale.order":
             return books.orders.values.filter { call.companies.contains($0.company) }
                 .sorted { $0.id < $1.id }.map(row)
-        default: throw .notFound("the model '\(model)' does not exist")
+        default:
+            guard let rows = StandInMasters(books: books, companies: call.companies).rows(model) else {
+                throw .notFound("the model '\(model)' does not exist")
+            }
+            return rows
         }
-    }
-
-    private func visible(_ masters: [StandInMaster]) -> [StandInMaster] {
-        masters.filter { $0.company.map(call.companies.contains) ?? true }
     }
 
     /// Messages of the order that the domain names; all of them without one.

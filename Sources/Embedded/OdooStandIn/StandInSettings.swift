@@ -17,19 +17,36 @@ public struct OdooStandInSettings: Sendable {
         }
     }
 
-    /// A product or a customer.
+    /// A product, a customer or a carrier.
     public struct Master: Sendable {
-        /// `default_code` of a product, `ref` of a customer.
+        /// `default_code` of a product, `ref` of a customer; a carrier has none.
         public var code: String
         /// Name.
         public var name: String
         /// Name of the company that it belongs to; nil: all.
         public var company: String?
 
-        /// A product or a customer; see the properties.
+        /// A product, a customer or a carrier; see the properties.
         public init(code: String, name: String, company: String? = nil) {
             self.code = code
             self.name = name
+            self.company = company
+        }
+    }
+
+    /// A sales tax of a company.
+    public struct Tax: Sendable {
+        /// Name.
+        public var name: String
+        /// Percentage.
+        public var amount: Double
+        /// Name of its company.
+        public var company: String
+
+        /// A tax; see the properties.
+        public init(name: String, amount: Double, company: String) {
+            self.name = name
+            self.amount = amount
             self.company = company
         }
     }
@@ -66,6 +83,10 @@ public struct OdooStandInSettings: Sendable {
     public var products: [Master]
     /// Customers.
     public var partners: [Master]
+    /// Sales taxes.
+    public var taxes: [Tax]
+    /// Carriers; only their names count.
+    public var carriers: [Master]
     /// Integration users.
     public var users: [User]
     /// How many calls are worked on at once, as with real Odoo's workers; the rest waits.
@@ -78,7 +99,8 @@ public struct OdooStandInSettings: Sendable {
     /// A database without masters; see the properties.
     public init(
         port: Int = 0, database: String = "standin", folder: String, companies: [String], warehouses: [Warehouse] = [],
-        products: [Master] = [], partners: [Master] = [], users: [User], workers: Int = 2,
+        products: [Master] = [], partners: [Master] = [], taxes: [Tax] = [], carriers: [Master] = [], users: [User],
+        workers: Int = 2,
         latency: StandInLatency = .none, seed: UInt64 = 1
     ) {
         self.port = port
@@ -88,6 +110,8 @@ public struct OdooStandInSettings: Sendable {
         self.warehouses = warehouses
         self.products = products
         self.partners = partners
+        self.taxes = taxes
+        self.carriers = carriers
         self.users = users
         self.workers = workers
         self.latency = latency

@@ -39,6 +39,8 @@ public struct DemoConfiguration: Sendable {
     public var maximumConcurrency = 4
     /// The first state in which an order is created in Odoo: `received`, `validated` or `allocated`.
     public var createAt = "received"
+    /// Whether Sluice itself validates orders, by themselves and against what Odoo has; else a channel's word counts.
+    public var validates = false
     /// Port of metrics and health on loopback; 0 takes any free one.
     public var httpPort = 0
     /// How long an event waits for what is missing, such as `"15m"`; nil: the default.
@@ -157,10 +159,16 @@ public struct DemoConfiguration: Sendable {
                 requests_per_second: \(requestsPerSecond), max_concurrency: \(maximumConcurrency),
                 create_at: \(Self.quoted(createAt)),
               },
-              validation: { by: "channel" },
+              validation: \(validationText(entity)),
             \(lifecycle)}
 
             """
+    }
+
+    private func validationText(_ entity: TrafficSettings.LegalEntity) -> String {
+        guard validates else { return "{ by: \"channel\" }" }
+        let taxes = "{ \(Self.quoted(entity.tax)): \(Self.quoted(entity.taxName)) }"
+        return "{ by: \"sluice\", taxes: \(taxes), check: [\"customer\", \"products\", \"taxes\"] }"
     }
 
     /// `text` as a JSON5 string.

@@ -39,7 +39,7 @@ extension OrderStory {
         if let sequence = step.sequence { json.number("revision", sequence) }
         if step.tale == .received {
             json.text("currency", entity.currency)
-            json.cents("total", totalCents)
+            json.cents("total", toldCents)
             json.beginObject("buyer")
             json.text("id", customer.ref)
             json.text("name", customer.name)
@@ -56,7 +56,7 @@ extension OrderStory {
         for (position, line) in lines.enumerated() {
             json.beginObject()
             json.text("position", String(position + 1))
-            json.text("sku", line.product.sku)
+            json.text("sku", toldArticle(position))
             json.number("qty", line.quantity)
             json.beginObject("price")
             json.cents("amount", line.product.priceCents)
@@ -163,7 +163,7 @@ extension OrderStory {
 
     private func orderFacts(_ json: inout JSONText) {
         json.text("currency", entity.currency)
-        json.cents("total", totalCents)
+        json.cents("total", toldCents)
         json.beginObject("customer")
         json.text("ref", customer.ref)
         json.text("name", customer.name)
@@ -173,7 +173,7 @@ extension OrderStory {
         for (position, line) in lines.enumerated() {
             json.beginObject()
             json.text("line", String(position + 1))
-            json.text("sku", line.product.sku)
+            json.text("sku", toldArticle(position))
             json.text("quantity", String(line.quantity))
             json.cents("unit_price", line.product.priceCents)
             json.text("tax", entity.tax)

@@ -67,6 +67,20 @@ enum Course: CaseIterable {
     static let deck: [Course] = allCases.flatMap { Array(repeating: $0, count: $0.share) }
 }
 
+/// Why an order is not valid.
+enum OrderFault {
+    /// Its first line names an article that nobody has.
+    case unknownArticle
+    /// Its total is not that of its lines.
+    case wrongTotal
+
+    /// The fault of the order that begins as number `index`, where every `every`-th is not valid; each in turn.
+    init?(index: Int, every: Int) {
+        guard every > 0, (index + 1) % every == 0 else { return nil }
+        self = (index + 1) / every % 2 == 1 ? .unknownArticle : .wrongTotal
+    }
+}
+
 /// One order: what stays the same through all its events.
 struct OrderStory {
     struct Line {
@@ -91,6 +105,8 @@ struct OrderStory {
     let lines: [Line]
     let course: Course
     let trackingNumber: String
+    /// Why it is not valid; nil: it is.
+    var fault: OrderFault?
 
     /// An order that the seed decides.
     ///
@@ -139,6 +155,15 @@ struct OrderStory {
 
     /// Total of the order in hundredths.
     var totalCents: Int { lines.reduce(0) { $0 + $1.quantity * $1.product.priceCents } }
+
+    /// The total that is told.
+    var toldCents: Int { fault == .wrongTotal ? 3 * totalCents : totalCents }
+
+    /// The article that is told for the line at `position`.
+    func toldArticle(_ position: Int) -> String {
+        let sku = lines[position].product.sku
+        return fault == .unknownArticle && position == 0 ? "OLD-\(sku)" : sku
+    }
 }
 
 extension OrderStory {

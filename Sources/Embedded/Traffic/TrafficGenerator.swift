@@ -80,7 +80,8 @@ public struct TrafficGenerator: Sendable {
         }
         let course = courses.removeLast()
         let entity = settings.legalEntities[entityDeck[random.below(entityDeck.count)]]
-        let story = OrderStory(index: begun, course: course, entity: entity, runTag: runTag, random: &random)
+        var story = OrderStory(index: begun, course: course, entity: entity, runTag: runTag, random: &random)
+        story.fault = OrderFault(index: begun, every: settings.invalidEvery)
         let planned = story.steps(
             startingAt: nextStart, longestPause: settings.millisecondsBetweenEvents, random: &random)
         let plan = mishaps.befall(planned, random: &random)
@@ -99,7 +100,8 @@ public struct TrafficGenerator: Sendable {
         expectations.append(
             ExpectedOrder(
                 legalEntity: order.story.entity.name, orderRef: order.story.canonicalRef,
-                finalState: order.isWhole ? order.story.course.finalState : nil, channel: order.story.source.name))
+                finalState: order.isWhole ? order.story.course.finalState : nil, channel: order.story.source.name,
+                isInvalid: order.story.fault != nil))
     }
 
     private mutating func record(of step: Step, in story: OrderStory) -> TrafficRecord {

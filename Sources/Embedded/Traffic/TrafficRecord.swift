@@ -103,6 +103,8 @@ public struct ExpectedOrder: Hashable, Sendable {
     public var finalState: CanonicalState?
     /// The channel that it began at.
     public var channel: String
+    /// Whether it was made to fail validation: by an article that nobody has, or by its total.
+    public var isInvalid: Bool
 }
 
 /// What a generator has emitted so far.

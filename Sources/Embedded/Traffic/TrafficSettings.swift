@@ -28,6 +28,9 @@ public struct TrafficSettings: Sendable {
             self.warehouses = warehouses
             self.weight = weight
         }
+
+        /// What its tax is called in Odoo: `19% S` for `DE19`.
+        public var taxName: String { "\(tax.filter(\.isNumber))% S" }
     }
 
     /// How much goes wrong, each as a fraction of the events.
@@ -98,6 +101,8 @@ public struct TrafficSettings: Sendable {
     public var legalEntities = Self.demoEntities
     /// How much goes wrong.
     public var shares = Shares()
+    /// Of so many orders one is not valid; 0: all are.
+    public var invalidEvery = 0
 
     /// The demo's traffic.
     public init() {}
