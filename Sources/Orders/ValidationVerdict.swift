@@ -88,11 +88,17 @@ extension Order {
         return reasons.isEmpty ? .passed : .failed(reasons)
     }
 
+    /// Whether the verdict depends on what the destination has.
+    public func mayBeChecked(_ rules: ValidationRules) -> Bool {
+        guard rules.by == .sluice, !rules.check.isEmpty, !lines.isEmpty, path != .cancelled else { return false }
+        return !masterCodes(rules).isEmpty
+    }
+
     /// Whether the destination has to be asked before the verdict is complete.
-    public func needsChecking(_ rules: ValidationRules, checked: CheckedMasters?) -> Bool {
+    public func needsChecking(_ rules: ValidationRules) -> Bool {
         guard rules.by == .sluice, !rules.check.isEmpty, !lines.isEmpty, path != .cancelled else { return false }
         let codes = masterCodes(rules)
-        return !codes.isEmpty && checked?.basis != Self.basis(of: codes)
+        return !codes.isEmpty && validation.checked?.basis != Self.basis(of: codes)
     }
 
     /// Everything that the order refers to and `rules` want looked up, each once, sorted.

@@ -31,6 +31,7 @@ public struct Migrations: Sendable {
         Migration(number: 2, name: "words", sql: PackageResources._02_words_sql),
         Migration(number: 3, name: "retention", sql: PackageResources._03_retention_sql),
         Migration(number: 4, name: "identity", sql: PackageResources._04_identity_sql),
+        Migration(number: 6, name: "validation", sql: PackageResources._06_validation_sql),
     ]
 
     /// The schema that holds everything of Sluice in its database.
@@ -89,7 +90,7 @@ public struct Migrations: Sendable {
         try begin(&connection)
         let rows = try connection.query(applied, Parameters())
         let checksum = checksum(of: migration.sql)
-        if rows.count > 0, rows.int32(rows.count - 1, 0) > Int32(all.count) {
+        if rows.count > 0, rows.int32(rows.count - 1, 0) > (all.last?.number ?? 0) {
             let number = rows.int32(rows.count - 1, 0)
             throw StoreError("the store was migrated by a newer Sluice (migration \(number)): run that version")
         }

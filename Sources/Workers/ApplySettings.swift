@@ -29,6 +29,9 @@ public struct EntityRules: Sendable {
     /// Names that orders get from facts, because some channel asks by them.
     public var asked: [AskedReference]
 
+    /// How its orders are validated.
+    var validation: ValidationRules { rules.validation }
+
     /// A legal entity; see the properties.
     public init(
         name: String, parkTimeout: Int64, delivers: Bool, rules: OrderRules = .standard,

@@ -38,7 +38,7 @@ struct BatchApplier: Sendable {
     let sourceName: @Sendable (Int32) -> SourceName?
     private var numbers = PartitionNumbers()
     private var redeliveries = Redeliveries()
-    private var writer = BatchWriter()
+    var writer = BatchWriter()
 
     init(
         settings: ApplySettings, orders: OrderMemory, keys: KeyMemory, waiting: WaitingCounts = WaitingCounts(),

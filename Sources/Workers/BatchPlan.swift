@@ -20,6 +20,10 @@ struct BatchPlan: Sendable {
     var resolved: Set<ExceptionKey> = []
     var transitions: [TransitionKey: Int] = [:]
     var released: [Int32: Int] = [:]
+    /// Verdicts of Sluice's own that changed.
+    var verdicts: [VerdictRow] = []
+    /// Orders whose destination has to be looked at.
+    var unchecked: [Int] = []
     var orders: [WorkingOrder]
     /// Rows of `journal` in key order; set by `prepareJournal`.
     private(set) var journalOrder: [Int] = []

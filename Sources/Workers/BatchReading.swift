@@ -117,8 +117,10 @@ enum BatchReading {
                     orders[index].order.revision = rows.int64(row, 1)
                     continue
                 }
-                orders[index].cell = OrderCell(
-                    try Order(document: rows.bytes(row, 3), revision: rows.int64(row, 1), version: rows.int64(row, 2)))
+                orders[index].take(
+                    OrderCell(
+                        try Order(
+                            document: rows.bytes(row, 3), revision: rows.int64(row, 1), version: rows.int64(row, 2))))
             }
         } catch let error as PostgresError {
             throw .postgres(error)

@@ -27,7 +27,7 @@ struct StoredPosition: Hashable, Sendable {
 
 /// Writes the plans of one worker; keeps its buffers between batches.
 struct BatchWriter: Sendable {
-    private var journal = CopyBuffer(capacity: 1 << 20)
+    var journal = CopyBuffer(capacity: 1 << 20)
     private var orders = OrderRows()
     private var parameters = Parameters()
     /// What the batch's orders took in `parameters`.
@@ -75,9 +75,14 @@ struct BatchWriter: Sendable {
     ) throws -> WriteResult {
         var result = WriteResult()
         plan.prepareJournal()
-        if !plan.journal.isEmpty {
+        // What waits for names may go on below, and change verdicts: then they are told behind it.
+        let isSettled = plan.book.isSettled
+        let begins = !plan.journal.isEmpty
+        if isSettled { plan.noteVerdicts() }
+        if !plan.journal.isEmpty || !plan.verdicts.isEmpty {
             fillJournal(plan, items, numbers, settings, now)
-            _ = try connection.copyIn(ApplyStatements.copyJournal, &journal, beginning: true)
+            fillVerdicts(plan, settings, now)
+            _ = try connection.copyIn(ApplyStatements.copyJournal, &journal, beginning: begins)
         }
         if !lookAgain.isEmpty {
             // Behind the claim, so that a row cannot leave the journal unseen any more: if it did, it is there now.
@@ -89,11 +94,19 @@ struct BatchWriter: Sendable {
         try writeRejected(plan, items, numbers, settings, now, &result, &connection)
         try writeDeadLetters(plan, items, numbers, now, &result, &connection)
         try settleNames(&plan, settings, now, &connection)
+        if !isSettled {
+            plan.noteVerdicts()
+            if !plan.verdicts.isEmpty {
+                fillVerdicts(plan, settings, now)
+                _ = try connection.copyIn(ApplyStatements.copyJournal, &journal)
+            }
+        }
         plan.finish()
         try writeOrders(plan, settings, now, &connection)
         try writeParked(plan, settings, now, &connection)
         try writeExceptions(plan, settings, now, &result, &connection)
         try markBacklog(plan, settings, now, &connection)
+        try markUnchecked(plan, settings, &connection)
         return result
     }
 

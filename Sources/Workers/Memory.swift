@@ -93,7 +93,7 @@ final class OrderMemory: Sendable {
                 guard let cell = known.take(orders[index].hash, orders[index].entity, orders[index].ref) else {
                     continue
                 }
-                orders[index].cell = cell
+                orders[index].take(cell)
                 orders[index].isLoaded = true
                 orders[index].isRecalled = true
             }

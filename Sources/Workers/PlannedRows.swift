@@ -44,6 +44,8 @@ struct WorkingOrder: Sendable {
     var knownNames = 0
     var delivers = false
     var parked: [ParkedEvent] = []
+    /// The verdict that the store has.
+    var verdictBefore = ValidationVerdict.pending
     /// The order whose alias this row is, as the store has it; empty: it is none.
     var aliasRef = ""
     /// The same as an index into the batch's orders; -1: none.
@@ -62,6 +64,12 @@ struct WorkingOrder: Sendable {
         let seed = StableHash.orderKeySeed(entity: settings.entityName(entity))
         self.init(
             entity: entity, ref: ref, hash: max(1, StableHash.hash(bytes.span, seed: seed)), firstItem: -1)
+    }
+
+    /// Takes the state that the store has.
+    mutating func take(_ cell: OrderCell) {
+        self.cell = cell
+        verdictBefore = cell.value.validation.verdict
     }
 
     /// The order's state; read and changed in place.

@@ -35,6 +35,9 @@ public final class WorkerService: Sendable {
     let batchSeconds: Histogram
     let batchEvents: Histogram
     private let sizes: Sizes
+    private let orders: OrderMemory
+    private let keys: KeyMemory
+    private let waiting = WaitingCounts()
     private let stopping = Monitor(false)
     private let threads = Mutex<[WorkerThread]>([])
     private let isReached = Atomic<Bool>(false)
@@ -51,6 +54,8 @@ public final class WorkerService: Sendable {
         self.store = store
         self.connection = connection
         self.sizes = sizes
+        self.orders = OrderMemory(bytes: sizes.orderMemoryBytes)
+        self.keys = KeyMemory(count: sizes.keyMemoryCount)
         self.settings = settings
         self.queues = queues
         self.metrics = metrics
@@ -63,10 +68,7 @@ public final class WorkerService: Sendable {
 
     /// Starts the threads.
     public func start() {
-        let orders = OrderMemory(bytes: sizes.orderMemoryBytes)
-        let keys = KeyMemory(count: sizes.keyMemoryCount)
-        let applier = BatchApplier(
-            settings: settings, orders: orders, keys: keys, waiting: WaitingCounts(), sourceName: sourceName)
+        let applier = makeApplier()
         let counts = BatchCounts(metrics: metrics, settings: settings)
         threads.withLock { threads in
             for number in 0..<max(1, sizes.workers) {
@@ -82,6 +84,12 @@ public final class WorkerService: Sendable {
                     sweep.run()
                 })
         }
+    }
+
+    /// An applier that shares the workers' memories.
+    func makeApplier() -> BatchApplier {
+        BatchApplier(
+            settings: settings, orders: orders, keys: keys, waiting: waiting, sourceName: sourceName)
     }
 
     /// Stops the threads: each ends its transaction, and leaves a batch that a store keeps waiting.

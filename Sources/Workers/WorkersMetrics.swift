@@ -19,6 +19,9 @@ public final class WorkersMetrics: Sendable {
     let batchSeconds: HistogramFamily
     let batchEvents: HistogramFamily
     let retries: CounterFamily
+    let verdicts: CounterFamily
+    let validationOrders: GaugeFamily
+    let validationOldest: GaugeFamily
 
     /// From milliseconds of processing to days of business.
     public static let latencyBuckets: [Double] = [
@@ -65,6 +68,14 @@ public final class WorkersMetrics: Sendable {
         retries = registry.counter(
             "sluice_store_retries_total", help: "Attempts of transactions that were done again.",
             labels: ["store", "sqlstate_class"])
+        verdicts = registry.counter(
+            "sluice_validation_verdicts_total", help: "Verdicts that Sluice gave.", labels: ["legal_entity", "verdict"])
+        validationOrders = registry.gauge(
+            "sluice_validation_backlog_orders",
+            help: "Orders whose verdict waits for a look at the destination, or for the next one.",
+            labels: ["legal_entity"])
+        validationOldest = registry.gauge(
+            "sluice_validation_backlog_oldest_seconds", help: "Age of the oldest of them.", labels: ["legal_entity"])
     }
 }
 
@@ -180,6 +191,10 @@ struct BatchCounts {
         for (key, count) in batch.plan.transitions { counter(key).add(count) }
         for (entity, count) in batch.plan.released {
             metrics.parkedReleased.with(settings.entityName(entity)).add(count)
+        }
+        for row in batch.plan.verdicts {
+            let entity = settings.entityName(row.entity)
+            metrics.verdicts.with(entity, row.verdict.name).add()
         }
         for (entity, code) in batch.written.opened { metrics.exceptions.with(entity, code).add() }
         for (entity, code, seconds) in batch.written.ended {

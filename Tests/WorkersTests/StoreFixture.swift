@@ -23,7 +23,8 @@ struct StoreFixture {
     static let day: Int64 = 86_400_000_000
 
     init(
-        parkTimeout: Int64 = 900_000_000, url given: String? = nil, bounds: WaitingBounds = WaitingBounds()
+        parkTimeout: Int64 = 900_000_000, validation: ValidationRules = ValidationRules(), url given: String? = nil,
+        bounds: WaitingBounds = WaitingBounds()
     ) throws {
         self.bounds = bounds
         url = try given ?? PostgreSQLFixture.freshDatabase()
@@ -49,6 +50,7 @@ struct StoreFixture {
             entities: [
                 EntityRules(
                     name: "ACME", parkTimeout: parkTimeout, delivers: true,
+                    rules: OrderRules(validation: validation),
                     asked: [
                         AskedReference(kind: .tracking, issuer: "dhl"), AskedReference(kind: .shipment, issuer: "wms"),
                         AskedReference(kind: .invoice, issuer: ""),
