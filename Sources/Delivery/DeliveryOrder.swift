@@ -1,4 +1,5 @@
 public import OrderEvents
+public import Orders
 
 /// What delivery needs to know of an order: its canonical truth at one version.
 public struct DeliveryOrder: Equatable, Sendable {
@@ -61,11 +62,14 @@ public struct DeliveryOrder: Equatable, Sendable {
     public var warehouse: String?
     /// Reasons of the open holds, as the events gave them.
     public var holds: [String]
+    /// Sluice's own verdict on the order; nil: a channel's word is the verdict.
+    public var verdict: ValidationVerdict?
 
     /// An order; see the properties.
     public init(
         legalEntity: String, orderRef: String, version: Int64, state: CanonicalState, reached: [Reached],
-        lines: [Line], customerRef: String, customerName: String, warehouse: String?, holds: [String] = []
+        lines: [Line], customerRef: String, customerName: String, warehouse: String?, holds: [String] = [],
+        verdict: ValidationVerdict? = nil
     ) {
         self.legalEntity = legalEntity
         self.orderRef = orderRef
@@ -77,6 +81,7 @@ public struct DeliveryOrder: Equatable, Sendable {
         self.customerName = customerName
         self.warehouse = warehouse
         self.holds = holds
+        self.verdict = verdict
     }
 
     /// How far along the path the order is, whatever hold lies over it: the latest state of the path that it reached.
@@ -129,6 +134,8 @@ public struct DeliveredState: Equatable, Sendable {
 }
 
 /// From which canonical state on an order is created in Odoo: the entity's `create_at`.
+///
+/// Where the verdict is Sluice's own, validated is an order that passed, and no other is created from `validated` on.
 public enum CreateAt: String, CaseIterable, Sendable {
     case received, validated, allocated
 
@@ -138,5 +145,13 @@ public enum CreateAt: String, CaseIterable, Sendable {
         case .validated: .validated
         case .allocated: .allocated
         }
+    }
+
+    /// Whether an order of which Odoo has nothing may be created there.
+    func admits(_ order: DeliveryOrder) -> Bool {
+        guard order.pathState.rawValue >= state.rawValue || (self == .validated && order.verdict == .passed) else {
+            return false
+        }
+        return self == .received || order.verdict == nil || order.verdict == .passed
     }
 }

@@ -4,7 +4,7 @@ public import OrderEvents
 ///
 /// | canonical state | Odoo |
 /// |---|---|
-/// | received, validated | quotation (`draft`), from `create_at` on |
+/// | received, validated | quotation (`draft`), from `create_at` on; see `CreateAt` |
 /// | allocated, partially_fulfilled, shipped, invoiced, closed | sales order (`sale`) |
 /// | on_hold | as what lies under it, but never confirmed while the hold lasts |
 /// | cancelled | `cancel`; nothing when it was never created |
@@ -55,6 +55,8 @@ public enum DeliveryPlan {
     }
 
     /// The steps to take, in this sequence; empty: Odoo has what it should.
+    ///
+    /// A look alone: the order is held back, but may be in Odoo all the same, and then it goes on.
     public static func next(
         _ order: DeliveryOrder, _ delivered: DeliveredState, createAt: CreateAt = .validated
     ) -> [Step] {
@@ -66,7 +68,7 @@ public enum DeliveryPlan {
         }
         var steps: [Step] = []
         if delivered.odooID == nil {
-            guard order.pathState.rawValue >= createAt.state.rawValue else { return [] }
+            guard createAt.admits(order) else { return maybeCreated ? [.look] : [] }
             if let refusal = unfit(order) { return [refusal] }
             steps.append(.create)
         }

@@ -38,7 +38,9 @@ public final class DeliveryService: Sendable {
 
     private let store: String
     private let connection: ConnectionSettings
-    private let destinations: [Destination]
+    let destinations: [Destination]
+    /// For validation's look-ups; the visits have their own.
+    let lookups: [OdooOrders]
     private let metrics: DeliveryMetrics
     private let log: Log
     private let policy: RetryPolicy
@@ -53,6 +55,7 @@ public final class DeliveryService: Sendable {
         self.store = store
         self.connection = connection
         self.destinations = destinations.map { Destination($0, exchange: exchange, metrics: metrics) }
+        self.lookups = self.destinations.map { $0.makeOrders() }
         self.metrics = metrics
         self.log = log
         self.policy = policy
@@ -176,6 +179,7 @@ public final class DeliveryService: Sendable {
 
         private mutating func visit(_ taken: BacklogOrder, _ index: Int) {
             underway[index].insert(taken.orderRef)
+            service.destinations[index].visiting(underway[index].count)
             service.metrics.inFlight.with(service.destinations[index].settings.legalEntity).set(
                 Double(underway[index].count))
             let destination = service.destinations[index]
@@ -206,11 +210,14 @@ public final class DeliveryService: Sendable {
                         "delivery.destination_refuses",
                         [("legal_entity", .text(entity)), ("reason", .text(failure.description))])
                 }
-                record.ending = Self.endingCodes
+                // What the verdict holds open does not end because Odoo has nothing to be told.
+                let standing = destination.settings.validates ? visit.taken.order.validation.verdict.codes : []
+                record.ending = Self.endingCodes.filter { code in !standing.contains { $0.rawValue == code } }
                 record.isRefused = visit.result.end == .refused
                 let upToDate = try Backlog.record(record, legalEntity: entity, &connection)
                 service.state.withLock { _ = $0.finished.removeFirst() }
                 underway[visit.destination].remove(visit.taken.orderRef)
+                destination.visiting(underway[visit.destination].count)
                 nextLook[visit.destination] = .now
                 service.metrics.inFlight.with(entity).set(Double(underway[visit.destination].count))
                 if upToDate {
@@ -350,6 +357,7 @@ extension Destination {
             },
             customerRef: order.customerRef, customerName: order.customerName,
             warehouse: order.warehouses.first.flatMap { settings.warehouses[$0.code] },
-            holds: order.holds.filter { $0.endedAt == nil }.map(\.reason))
+            holds: order.holds.filter { $0.endedAt == nil }.map(\.reason),
+            verdict: settings.validates ? order.validation.verdict : nil)
     }
 }

@@ -21,13 +21,15 @@ public struct DestinationSettings: Sendable {
     public var maximumConcurrency: Int
     /// From which state on orders are created.
     public var createAt: CreateAt
+    /// Whether Sluice's own verdict is the one that counts.
+    public var validates: Bool
     /// Canonical code of a warehouse -> code in Odoo.
     public var warehouses: [String: String]
 
     /// A destination; see the properties.
     public init(
         legalEntity: String, url: String, database: String, company: String, key: String, requestsPerSecond: Double,
-        maximumConcurrency: Int, createAt: CreateAt, warehouses: [String: String]
+        maximumConcurrency: Int, createAt: CreateAt, validates: Bool = false, warehouses: [String: String]
     ) {
         self.legalEntity = legalEntity
         self.url = url
@@ -37,15 +39,26 @@ public struct DestinationSettings: Sendable {
         self.requestsPerSecond = requestsPerSecond
         self.maximumConcurrency = maximumConcurrency
         self.createAt = createAt
+        self.validates = validates
         self.warehouses = warehouses
     }
 }
 
 /// One destination with its limits: everything that goes to it goes through here.
 final class Destination: Sendable {
+    private enum Lookup: Equatable, Sendable {
+        case none
+        /// Found no place: the next one that becomes free is kept for it, until it is given up (monotonic nanoseconds).
+        case waiting(until: Int64)
+        case underway
+    }
+
     private struct Limits: Sendable {
         var bucket: TokenBucket
         var breaker = Breaker()
+        /// Visits under way.
+        var visits = 0
+        var lookup = Lookup.none
     }
 
     let settings: DestinationSettings
@@ -80,12 +93,45 @@ final class Destination: Sendable {
 
     /// How many visits may be under way now: one while the breaker tries whether the destination is back, none while
     /// it is open.
+    ///
+    /// A look-up that is under way, or waits, takes one place.
     var visitLimit: Int {
         limits.withLock { limits in
-            if limits.breaker.name == .closed { return max(1, settings.maximumConcurrency) }
-            return limits.breaker.admits(now: Self.nanoseconds()) ? 1 : 0
+            let now = Self.nanoseconds()
+            let taken =
+                switch limits.lookup {
+                case .none: 0
+                case .waiting(let until): now < until ? 1 : 0
+                case .underway: 1
+                }
+            if limits.breaker.name == .closed { return max(1, settings.maximumConcurrency) - taken }
+            return limits.breaker.admits(now: now) ? 1 - taken : 0
         }
     }
+
+    /// Visits under way, as their desk counts them.
+    func visiting(_ count: Int) { limits.withLock { $0.visits = count } }
+
+    /// Takes a place for a look-up; when there is none, the next one that becomes free is kept for it.
+    ///
+    /// False: not now.
+    func beginLookup() -> Bool {
+        limits.withLock { limits in
+            guard limits.lookup != .underway else { return false }
+            let now = Self.nanoseconds()
+            let isClosed = limits.breaker.name == .closed
+            guard isClosed || limits.breaker.admits(now: now) else { return false }
+            let places = isClosed ? max(1, settings.maximumConcurrency) : 1
+            limits.lookup = limits.visits < places ? .underway : .waiting(until: now + Self.lookupPatience)
+            return limits.lookup == .underway
+        }
+    }
+
+    /// How long a place is kept: whoever looks up asks again well before that.
+    private static let lookupPatience: Int64 = 2_000_000_000
+
+    /// Gives the place back.
+    func endLookup() { limits.withLock { $0.lookup = .none } }
 
     private func admit(_ call: OdooCall) async throws(OdooFailure) {
         let now = Self.nanoseconds()

@@ -95,7 +95,8 @@ public struct OrderDelivery: Sendable {
     ) async -> DeliveryResult {
         var result = DeliveryResult(delivered: delivered, end: .done, exceptions: [], failure: nil)
         var knownState: SalesOrder.State?
-        for step in DeliveryPlan.next(order, delivered, createAt: createAt) {
+        let steps = DeliveryPlan.next(order, delivered, createAt: createAt)
+        for step in steps {
             do throws(OrderFailure) {
                 switch step {
                 case .look:
@@ -128,6 +129,13 @@ public struct OrderDelivery: Sendable {
                 }
             } catch {
                 return stopped(result, error, now: now)
+            }
+        }
+        if steps == [.look] {
+            if result.delivered.odooID != nil { return await deliver(order, result.delivered, via: odoo, now: now) }
+            if let left = unsettledSeconds(delivered, now) {
+                result.end = .retry(after: left)
+                return result
             }
         }
         result.delivered.version = order.version

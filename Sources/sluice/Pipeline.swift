@@ -24,6 +24,7 @@ final class Pipeline: Sendable {
     private let queues: [LaneQueues]
     private let workers: [WorkerService]
     private let deliveries: [DeliveryService]
+    private let validations: [ValidationService]
     private let deadLetters: [DeadLetterLoop]
     private let care: [StoreCare]
     private let ingest: IngestService
@@ -56,6 +57,7 @@ final class Pipeline: Sendable {
         let deliveryMetrics = DeliveryMetrics(registry, latencyBuckets: WorkersMetrics.latencyBuckets)
         var workers: [WorkerService] = []
         var deliveries: [DeliveryService] = []
+        var validations: [ValidationService] = []
         var deadLetters: [DeadLetterLoop] = []
         var care: [StoreCare] = []
         for (index, store) in configuration.stores.enumerated() {
@@ -72,6 +74,11 @@ final class Pipeline: Sendable {
                 DeliveryService(
                     store: store.name, connection: wiring.connections[index],
                     destinations: try wiring.destinations(ofStore: store.name), metrics: deliveryMetrics, log: log))
+            validations.append(
+                ValidationService(
+                    workers: workers[index],
+                    legalEntities: configuration.entities.filter { $0.store == store.name }.map(\.name),
+                    lookup: deliveries[index]))
             deadLetters.append(
                 DeadLetterLoop(
                     store: store.name, connection: wiring.connections[index], brokers: configuration.kafka.brokers,
@@ -83,6 +90,7 @@ final class Pipeline: Sendable {
         }
         self.workers = workers
         self.deliveries = deliveries
+        self.validations = validations
         self.deadLetters = deadLetters
         self.care = care
 
@@ -126,6 +134,7 @@ final class Pipeline: Sendable {
         health.areStoresPrepared.store(true, ordering: .relaxed)
         for worker in workers { worker.start() }
         for delivery in deliveries { delivery.start() }
+        for validation in validations { validation.start() }
         for loop in deadLetters { loop.start() }
         for care in care { care.start() }
         do throws(IngestError) {
@@ -187,6 +196,7 @@ final class Pipeline: Sendable {
         let timeout = wiring.configuration.shutdownTimeout
         let isDrained = ingest.stop()
         for worker in workers { worker.stop() }
+        for validation in validations { validation.stop(within: timeout * 0.05) }
         for delivery in deliveries { delivery.stop(within: timeout * 0.2) }
         for loop in deadLetters { loop.stop(within: timeout * 0.1) }
         for care in care { care.stop(within: timeout * 0.1) }

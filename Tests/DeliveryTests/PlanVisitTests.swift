@@ -170,7 +170,7 @@ private final class FailingAPI: OdooAPI {
 }
 
 /// A stand-in with one company, and visits to it.
-private final class VisitedOdoo: Sendable {
+final class VisitedOdoo: Sendable {
     let standIn: OdooStandIn
     private let folder = NSTemporaryDirectory() + "visits-\(UUID().uuidString)"
     private let exchange = HTTPExchange()

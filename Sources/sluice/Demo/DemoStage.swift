@@ -54,6 +54,12 @@ final class DemoStage {
                 }
             },
             products: Catalog.products.map { OdooStandInSettings.Master(code: $0.sku, name: $0.name) },
+            partners: Catalog.customers.map { OdooStandInSettings.Master(code: $0.ref, name: $0.name) },
+            taxes: entities.map {
+                OdooStandInSettings.Tax(
+                    name: $0.taxName, amount: Double($0.tax.filter(\.isNumber)) ?? 0, company: $0.company)
+            },
+            carriers: [OdooStandInSettings.Master(code: "", name: "DHL")],
             users: [OdooStandInSettings.User(key: key)], workers: 4)
     }
 

@@ -1,0 +1,60 @@
+internal import Odoo
+public import Orders
+public import Store
+
+// Validation asks through delivery, because the destination's limits and its breaker are here: what validation asks
+// counts as any other call, and takes at most one place of those that visits may take.
+
+extension DeliveryService: MasterLookup {
+    /// Looks codes up at the destination of `legalEntity`; see `MasterLookup`.
+    public func look(
+        up codes: [MasterCode], legalEntity: String, then: @escaping @Sendable (MasterLookupResult) -> Void
+    ) {
+        Task { then(await look(up: codes, legalEntity: legalEntity)) }
+    }
+
+    func look(up codes: [MasterCode], legalEntity: String) async -> MasterLookupResult {
+        guard let index = destinations.firstIndex(where: { $0.settings.legalEntity == legalEntity }) else {
+            return .failed(reason: "the legal entity has no destination")
+        }
+        let destination = destinations[index]
+        guard destination.beginLookup() else { return .busy }
+        defer { destination.endLookup() }
+        var answers: [MasterCode: LookedUp] = [:]
+        for kind in MasterKind.allCases {
+            let wanted = codes.filter { $0.kind == kind }.map(\.code)
+            do throws(OrderFailure) {
+                let records = try await lookups[index].records(of: kind.master, codes: wanted)
+                for (code, ids) in records {
+                    answers[MasterCode(kind, code)] = LookedUp(
+                        ids.isEmpty ? .absent : ids.count == 1 ? .found : .several,
+                        odooID: ids.count == 1 ? ids.first.map(Int64.init) : nil)
+                }
+            } catch {
+                // An id of the company that was remembered may be the cause.
+                await lookups[index].forget()
+                return .failed(reason: Self.reason(error))
+            }
+        }
+        return .answered(answers)
+    }
+
+    private static func reason(_ failure: OrderFailure) -> String {
+        switch failure {
+        case .call(let failure): failure.description
+        // Reading master data neither refers to anything nor changes an order.
+        case .reference, .contradicted: "unexpected refusal"
+        }
+    }
+}
+
+extension MasterKind {
+    fileprivate var master: OdooOrders.Master {
+        switch self {
+        case .customer: .customer
+        case .product: .product
+        case .tax: .tax
+        case .carrier: .carrier
+        }
+    }
+}
