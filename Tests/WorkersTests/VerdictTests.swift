@@ -71,6 +71,24 @@ import Testing
         #expect(try bench.imbalance(records) == 0)
     }
 
+    /// Names are settled behind the journal's rows; what waited for one may bring the lines.
+    @Test func aVerdictComesWithWhatWaitedForAName() throws {
+        var bench = try Bench(StoreFixture(validation: Self.offline))
+        let waits = bench.store.record(
+            "{\"event_id\":\"t1\",\"legal_entity\":\"ACME\",\"occurred_at\":\"2026-11-10T00:00:00Z\","
+                + "\"reference\":{\"kind\":\"wms_order\",\"value\":\"W-1\"},\"status\":\"received\","
+                + "\"lines\":[{\"sku\":\"A\",\"quantity\":\"1\"}]}", channel: "desk", offset: 0)
+        let teaches = bench.store.event(
+            "e1", "O-1", "received", offset: 1, channel: "desk",
+            more: ",\"references\":[{\"kind\":\"wms_order\",\"value\":\"W-1\"}]")
+        #expect(try bench.apply([waits]).outcomes == [.parked])
+        #expect(try bench.apply([teaches]).outcomes == [.applied])
+        #expect(try bench.order("O-1")?.state == .validated)
+        #expect(try bench.count(Self.own) == 1)
+        #expect(try bench.text("SELECT event_id FROM \(Self.own)") == "validation-1-O-1")
+        #expect(try bench.imbalance([waits, teaches]) == 0)
+    }
+
     @Test func whereAChannelGivesTheVerdictNothingIsAdded() throws {
         var bench = try Bench(StoreFixture(validation: ValidationRules(by: .channel, check: [.product])))
         try bench.apply([Self.begin(bench.store, offset: 0), Self.begin(bench.store, "O-2", offset: 1, quantity: "0")])
