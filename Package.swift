@@ -35,7 +35,7 @@ let package = Package(
         // Leaves: the vocabulary and its decoder, the life of an order, configuration, metrics and log, HTTP.
         stage("OrderEvents"),
         stage("Orders", ["OrderEvents"]),
-        stage("Configuration", ["OrderEvents"]),
+        stage("Configuration", ["OrderEvents", "Orders"]),
         stage("Metrics"),
         stage("HTTPServer"),
         // The stages, in the order in which an event meets them.
@@ -46,6 +46,7 @@ let package = Package(
             resources: [
                 .embedInCode("Migrations/001_store.sql"), .embedInCode("Migrations/002_words.sql"),
                 .embedInCode("Migrations/003_retention.sql"), .embedInCode("Migrations/004_identity.sql"),
+                .embedInCode("Migrations/005_checks.sql"),
             ]),
         stage("Workers", ["Store", "Postgres", "OrderEvents", "Orders", "Partitioner", "Metrics"]),
         stage("Odoo"),
@@ -74,7 +75,7 @@ let package = Package(
             path: "Tests/TestSupport", swiftSettings: strict),
         tests(of: "OrderEvents", ["TestSupport"]),
         tests(of: "Orders", ["OrderEvents"]),
-        tests(of: "Configuration", ["OrderEvents"]),
+        tests(of: "Configuration", ["OrderEvents", "Orders"]),
         tests(of: "Metrics"),
         tests(of: "HTTPServer"),
         tests(of: "Partitioner", ["OrderEvents"]),

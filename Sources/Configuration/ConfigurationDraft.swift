@@ -173,7 +173,10 @@ struct ConfigurationDraft {
             name: name, weight: Int(root["weight"]?.integer ?? 1), store: store,
             channels: speakers == ["*"] ? .any : .listed(speakers),
             warehouses: warehouses.sorted { $0.code < $1.code }, odoo: odoo,
-            parkTimeout: root["lifecycle"]?["park_timeout"]?.duration ?? .seconds(15 * 60))
+            parkTimeout: root["lifecycle"]?["park_timeout"]?.duration ?? .seconds(15 * 60),
+            edges: edgeSettings(root["lifecycle"]?["edges"]), owners: ownerSettings(root["owners"]),
+            validation: validationSettings(root["validation"]), sla: flowSettings(root["sla"]),
+            feeds: feedSettings(root["feeds"]))
     }
 
     private func destinationSettings(_ node: ConfigNode) -> DestinationSettings? {

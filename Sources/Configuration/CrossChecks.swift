@@ -15,6 +15,7 @@ extension ConfigurationDraft {
             checkSpeakers(entity, channelNames, into: &problems)
             checkWarehouses(entity, into: &problems)
             checkDestination(entity, into: &problems)
+            checkDecisions(entity, channelNames, into: &problems)
         }
     }
 

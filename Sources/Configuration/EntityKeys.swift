@@ -1,4 +1,5 @@
 import OrderEvents
+import Orders
 
 /// The keys of `entities/*.json5`.
 enum EntityKeys {
@@ -15,10 +16,10 @@ enum EntityKeys {
             "Its places of fulfilment, by their canonical code."),
         Key("odoo", odoo, "Its Odoo; absent: its orders are kept and nothing is delivered."),
         Key("validation", validation, "Who says that an order is valid."),
-        Key("owners", .notBuilt, "For each group of facts, the channels whose word counts."),
+        Key("owners", owners, "For each group of facts, the channels whose word counts."),
         Key("lifecycle", lifecycle, "What differs from the canonical lifecycle."),
-        Key("sla", .notBuilt, "Promised times per flow."),
-        Key("feeds", .notBuilt, "How often each channel must be heard."),
+        Key("sla", sla, "Promised times per flow; an order that stays longer is a business exception."),
+        Key("feeds", .map(.speaker, feed, minimum: 0), "How often each channel must be heard."),
         Key("backlog", .notBuilt, "Where the backlog is high, and what is done then."),
     ])
 
@@ -49,16 +50,38 @@ enum EntityKeys {
     ])
 
     private static let validation = Shape.object([
-        Key("by", .word(["channel"]), "Whose word is the verdict. Default channel."),
-        Key("price_tolerance", .notBuilt, "How far a price may differ."),
-        Key("taxes", .notBuilt, "The channel's tax codes and Odoo's."),
-        Key("check", .notBuilt, "What is looked up in the destination."),
+        Key("by", .word(ValidationSettings.Judge.allCases.map(\.rawValue)), "Whose word is the verdict."),
+        Key("price_tolerance", .text(.decimal), "How far sums may differ, in the order's currency. Default 0."),
+        Key(
+            "taxes", .map(.channelWord, .text(.label), minimum: 0),
+            "The channels' tax codes and what Odoo calls them."),
+        Key(
+            "check", .list(.word(ValidationSettings.Lookup.allCases.map(\.rawValue)), minimum: 0),
+            "What is looked up in the destination. Default nothing."),
     ])
+
+    private static let owners = Shape.object(
+        FactGroup.allCases.map {
+            Key($0.name, .list(.text(.speaker), minimum: 1), "Channels, the first wins; absent: every channel.")
+        })
 
     private static let lifecycle = Shape.object([
         Key(
             "park_timeout", .duration(.milliseconds(100) ... .seconds(90 * 86400)),
             "How long an event waits for what is missing. Default 15m."),
-        Key("edges", .notBuilt, "Dispositions that differ, per edge."),
+        Key(
+            "edges", .map(.edge, .word(EdgeSettings.dispositions.map(\.name)), minimum: 0),
+            "Dispositions that differ, by \"from->to\"; none: not begun."),
+    ])
+
+    private static let sla = Shape.object(
+        Flow.allCases.map { flow in
+            Key(flow.name, .duration(.seconds(1) ... .seconds(365 * 86400)), "From \(flow.span).")
+        })
+
+    private static let feed = Shape.object([
+        Key(
+            "expect_every", .duration(.seconds(10) ... .seconds(365 * 86400)), required: true,
+            "How long the channel may be silent.")
     ])
 }

@@ -1,4 +1,5 @@
 public import OrderEvents
+public import Orders
 
 /// A legal entity: the tenant of lanes, fairness, stores and Odoo.
 public struct EntitySettings: Equatable, Sendable {
@@ -32,6 +33,56 @@ public struct EntitySettings: Equatable, Sendable {
     public var odoo: DestinationSettings?
     /// How long an event waits for what is missing; default 15 minutes.
     public var parkTimeout: Duration
+    /// What differs from the canonical lifecycle, in the order of the file.
+    public var edges: [EdgeSettings] = []
+    /// For each group of facts the channels whose word counts, the first winning a contradiction; a group that is not
+    /// listed is open to every channel of the entity.
+    public var owners: [FactGroup: [String]] = [:]
+    /// Who says that an order is valid, and how.
+    public var validation = ValidationSettings()
+    /// How long an order may be in a flow.
+    public var sla: [Flow: Duration] = [:]
+    /// Channels that must be heard, sorted by name.
+    public var feeds: [FeedSettings] = []
+}
+
+/// A channel that must be heard.
+public struct FeedSettings: Equatable, Sendable {
+    /// The channel.
+    public var channel: String
+    /// How long it may be silent.
+    public var expectEvery: Duration
+}
+
+/// Who says that an order is valid, and what Sluice itself looks at.
+public struct ValidationSettings: Equatable, Sendable {
+    /// Whose word is the verdict.
+    public enum Judge: String, CaseIterable, Sendable {
+        /// The owners of the group validation: their word `validated`, or any later state of the path.
+        case channel
+        /// Sluice looks at the order itself.
+        case sluice
+    }
+
+    /// What is looked up in the destination.
+    public enum Lookup: String, CaseIterable, Sendable {
+        case customer
+        case products
+        case taxes
+        case carriers
+    }
+
+    /// What holds where the file says nothing.
+    public static let defaultJudge = Judge.channel
+
+    /// Whose word is the verdict.
+    public var by = Self.defaultJudge
+    /// How far the sum of the lines may differ from the order's total, in its currency; default 0.
+    public var priceTolerance = ExactDecimal.zero
+    /// The channels' tax codes and the names of Odoo's taxes; empty: codes are not looked at.
+    public var taxes: [String: String] = [:]
+    /// What is looked up in the destination, sorted; default nothing.
+    public var check: [Lookup] = []
 }
 
 /// A place of fulfilment under the codes of one legal entity.

@@ -32,14 +32,6 @@ enum NotBuiltYet {
         Row(file: .channel, path: "order.kind", value: "odoo"),
         Row(file: .channel, path: "values"),
         Row(file: .channel, path: "route"),
-        Row(file: .entity, path: "validation.by", value: "sluice"),
-        Row(file: .entity, path: "validation.price_tolerance"),
-        Row(file: .entity, path: "validation.taxes"),
-        Row(file: .entity, path: "validation.check"),
-        Row(file: .entity, path: "owners"),
-        Row(file: .entity, path: "lifecycle.edges"),
-        Row(file: .entity, path: "sla"),
-        Row(file: .entity, path: "feeds"),
         Row(file: .entity, path: "backlog"),
     ]
 

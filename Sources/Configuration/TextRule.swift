@@ -1,9 +1,12 @@
+import OrderEvents
+
 /// What a text must be, beyond being a text.
 enum TextRule: Sendable {
     case legalEntity, warehouseCode, channelName, speaker, storeName, issuer
     case consumerGroup, topic, broker, listen
     case pointer, channelWord, label
     case odooURL, storeURL
+    case decimal, edge
 
     /// The longest identifier, in bytes.
     static let maximumIdentifier = 128
@@ -31,6 +34,8 @@ enum TextRule: Sendable {
         case .broker, .listen: ":[0-9]{1,5}$"
         case .pointer: "^/([^~]|~[01])*$"
         case .odooURL: "^[Hh][Tt][Tt][Pp][Ss]?://"
+        case .decimal: "^[0-9]{1,18}([.][0-9]{1,9})?$"
+        case .edge: EdgeName.pattern
         case .channelWord, .label, .storeURL: nil
         }
     }
@@ -67,6 +72,8 @@ enum TextRule: Sendable {
         case .channelWord, .label: return Self.labelFault(text)
         case .odooURL: return WebAddress.fault(in: text)
         case .storeURL: return StoreAddress.fault(in: text)
+        case .decimal: return Self.decimalFault(text)
+        case .edge: return EdgeName.fault(in: text)
         }
     }
 
@@ -124,6 +131,13 @@ enum TextRule: Sendable {
             wasTilde = byte == UInt8(ascii: "~")
         }
         return wasTilde ? "must write \"~\" as \"~0\" and \"/\" within a name as \"~1\", unlike \(quoted(text))" : nil
+    }
+
+    private static func decimalFault(_ text: String) -> String? {
+        guard let value = ExactDecimal(text), !value.isNegative else {
+            return "must be a decimal number that is not negative, such as \"0.01\""
+        }
+        return nil
     }
 
     private static func labelFault(_ text: String) -> String? {

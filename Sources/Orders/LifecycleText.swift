@@ -1,11 +1,20 @@
 import OrderEvents
 
 extension Lifecycle {
-    /// The table as text: one row a state, one column a word.
-    public func text() -> String {
+    /// Whether the rule of an edge differs from that of `other`.
+    private func differs(from other: Lifecycle?, _ place: CanonicalState?, _ word: StatusWord) -> Bool {
+        guard let other else { return false }
+        return rule(from: place, word: word) != other.rule(from: place, word: word)
+    }
+
+    /// The table as text: one row a state, one column a word; what differs from `standard` has a star.
+    public func text(comparedWith standard: Lifecycle? = nil) -> String {
         let header = ["from \\ word"] + Self.words.map(\.name)
         let rows = Self.places.map { from in
-            [from?.name ?? "(not begun)"] + Self.words.map { rule(from: from, word: $0).disposition.name }
+            [from?.name ?? "(not begun)"]
+                + Self.words.map { word in
+                    rule(from: from, word: word).disposition.name + (differs(from: standard, from, word) ? "*" : "")
+                }
         }
         let widths = header.indices.map { column in ([header] + rows).map { $0[column].count }.max() ?? 0 }
         func line(_ cells: [String]) -> String {
@@ -33,7 +42,9 @@ extension Lifecycle {
     }
 
     /// The table as Graphviz: allow solid, flag dashed, park dotted; what is rejected or behind has no edge.
-    public func graphviz() -> String {
+    ///
+    /// What differs from `standard` is red.
+    public func graphviz(comparedWith standard: Lifecycle? = nil) -> String {
         var lines = ["digraph lifecycle {", "  rankdir=LR;", "  node [shape=box, style=rounded];"]
         for from in Self.places {
             let name = from?.name ?? "not_begun"
@@ -47,7 +58,8 @@ extension Lifecycle {
                 case .park: style = "dotted"
                 case .reject, .behind: continue
                 }
-                let label = rule.code.map { ", label=\"\($0.rawValue)\"" } ?? ""
+                let color = differs(from: standard, from, word) ? ", color=red" : ""
+                let label = (rule.code.map { ", label=\"\($0.rawValue)\"" } ?? "") + color
                 lines.append("  \(name) -> \(word.name) [style=\(style)\(label)];")
             }
         }

@@ -182,19 +182,24 @@ public enum ApplyStatements {
         WHERE o.revision = excluded.revision - 1
         """)
 
-    /// The same where some of the rows are aliases of orders: one more parameter, text[] alias_of.
-    public static let writeOrdersAndAliases = Statement(
-        "write_orders_and_aliases",
+    /// The same for batches in which a row is an alias of an order, or an order of a legal entity that promises times.
+    ///
+    /// Parameters as `writeOrders`, then text[] alias_of and timestamptz[] look_at: when to look because of what the
+    /// batch told; NULL: it entered no flow. An earlier look stays, so that the update usually touches no index; what
+    /// is overdue is looked at because it changed.
+    public static let writeOrdersInFull = Statement(
+        "write_orders_in_full",
         """
         INSERT INTO orders AS o (revision, version, updated_at, state_since, state, legal_entity, order_ref, document,
-                                 alias_of)
-        SELECT n, v, $3::timestamptz, t, s, e, k, d, a
+                                 alias_of, look_at)
+        SELECT n, v, $3::timestamptz, t, s, e, k, d, a, l
         FROM unnest($1::bigint[], $2::bigint[], $4::timestamptz[], $5::smallint[], $6::text[], $7::text[], $8::text[],
-                    $9::text[]) AS r(n, v, t, s, e, k, d, a)
+                    $9::text[], $10::timestamptz[]) AS r(n, v, t, s, e, k, d, a, l)
         ON CONFLICT (legal_entity, order_ref) DO UPDATE
         SET revision = excluded.revision, version = excluded.version, updated_at = excluded.updated_at,
             state_since = excluded.state_since, state = excluded.state, document = excluded.document,
-            alias_of = excluded.alias_of
+            alias_of = excluded.alias_of,
+            look_at = LEAST(o.look_at, CASE WHEN o.is_overdue THEN excluded.updated_at ELSE excluded.look_at END)
         WHERE o.revision = excluded.revision - 1
         """)
 

@@ -25,7 +25,7 @@ public struct DeliveryRecord: Sendable {
     public var orderRef: String
     /// The version that was read when the delivery began.
     public var version: Int64
-    /// The canonical state (raw value) that the destination was brought to.
+    /// The canonical state (raw value) that the destination was brought to; counts when everything was delivered.
     public var state: Int16
     /// Odoo's id of the sales order, when known.
     public var odooID: Int64?
@@ -103,13 +103,17 @@ public enum Backlog {
         """
         INSERT INTO deliveries (confirmed_at, delivered_version, odoo_id, delivered_state, legal_entity, order_ref,
                                 document)
-        VALUES (now(), CASE WHEN $7 THEN $3 ELSE 0 END, $4, $5, $1, $2, $6)
+        VALUES (now(), CASE WHEN $7 THEN $3 ELSE 0 END, $4, CASE WHEN $7 THEN $5 ELSE 0 END, $1, $2, $6)
         ON CONFLICT (legal_entity, order_ref) DO UPDATE
         SET confirmed_at = excluded.confirmed_at,
             delivered_version = CASE WHEN $7 THEN excluded.delivered_version ELSE deliveries.delivered_version END,
-            odoo_id = COALESCE(excluded.odoo_id, deliveries.odoo_id), delivered_state = excluded.delivered_state,
+            odoo_id = COALESCE(excluded.odoo_id, deliveries.odoo_id),
+            delivered_state = CASE WHEN $7 THEN excluded.delivered_state ELSE deliveries.delivered_state END,
             document = excluded.document
         """)
+    /// What Odoo was too late to know may be known now: the checks look again.
+    private static let look = Statement(
+        "backlog_look", "UPDATE orders SET look_at = now() WHERE legal_entity = $1 AND order_ref = $2 AND is_overdue")
     private static let done = Statement(
         "backlog_done", "DELETE FROM backlog WHERE legal_entity = $1 AND order_ref = $2")
     private static let again = Statement(
@@ -205,6 +209,7 @@ public enum Backlog {
             values.text(bytes: delivery.document)
             values.bool(delivery.isComplete)
             _ = try connection.query(record, values)
+            if delivery.isComplete || delivery.odooID != nil { _ = try connection.query(look, key) }
             let isUpToDate = delivery.isComplete && version == delivery.version
             try writeExceptions(delivery, legalEntity, &connection)
             if isUpToDate {

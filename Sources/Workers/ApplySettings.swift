@@ -1,6 +1,7 @@
 public import OrderEvents
 public import Orders
 public import Partitioner
+public import Store
 
 /// A kind of name by which some channel of a legal entity names its orders.
 public struct AskedReference: Hashable, Sendable {
@@ -28,17 +29,23 @@ public struct EntityRules: Sendable {
     public var rules: OrderRules
     /// Names that orders get from facts, because some channel asks by them.
     public var asked: [AskedReference]
+    /// How long its orders may be in a flow, in microseconds.
+    public let promised: FlowTimes
+    /// Whether it promises anything.
+    let hasPromises: Bool
 
     /// A legal entity; see the properties.
     public init(
         name: String, parkTimeout: Int64, delivers: Bool, rules: OrderRules = .standard,
-        asked: [AskedReference] = []
+        asked: [AskedReference] = [], promised: FlowTimes = FlowTimes()
     ) {
         self.name = name
         self.parkTimeout = parkTimeout
         self.delivers = delivers
         self.rules = rules
         self.asked = asked
+        self.promised = promised
+        hasPromises = !promised.isEmpty
     }
 }
 
@@ -62,19 +69,23 @@ public struct ApplySettings: Sendable {
     ///
     /// The same value as the retention's, or a longer one is a hole.
     public var journalRetention: Int64
+    /// Channels that must be heard.
+    public var feeds: HeardFeeds
     /// Decodes and routes a parked payload.
     public var decodeParked: ParkedDecoding
 
     /// Settings; see the properties.
     public init(
         lanes: [Lane], channels: [ChannelRules], entities: [EntityRules], keyRetention: Int64,
-        journalRetention: Int64 = 730 * 86_400_000_000, decodeParked: @escaping ParkedDecoding
+        journalRetention: Int64 = 730 * 86_400_000_000, feeds: HeardFeeds = HeardFeeds(),
+        decodeParked: @escaping ParkedDecoding
     ) {
         self.lanes = lanes
         self.channels = channels
         self.entities = entities
         self.keyRetention = keyRetention
         self.journalRetention = journalRetention
+        self.feeds = feeds
         self.decodeParked = decodeParked
     }
 

@@ -50,7 +50,12 @@ struct BatchPlan: Sendable {
         bounds = waiting.bounds
         full = waiting.full
         self.orders = orders
-        for index in self.orders.indices { self.orders[index].knownNames = self.orders[index].order.names.count }
+        for index in self.orders.indices {
+            self.orders[index].knownNames = self.orders[index].order.names.count
+            if settings.entities[Int(self.orders[index].entity)].hasPromises {
+                self.orders[index].flowsBefore = self.orders[index].order.flowTimes
+            }
+        }
         self.settings = settings
         self.now = now
         journal.reserveCapacity(items.count)

@@ -149,18 +149,38 @@ struct BatchWriter: Sendable {
         }
         orders.fill(&parameters, now)
         var statement = ApplyStatements.writeOrders
-        if plan.written.contains(where: { plan.orders[$0].aliasOf >= 0 }) {
-            statement = ApplyStatements.writeOrdersAndAliases
-            var aliases = TextArray()
-            for index in plan.written {
-                let order = plan.canonical(index)
-                if order == index { aliases.appendNull() } else { aliases.append(plan.orders[order].ref) }
-            }
-            parameters.array(aliases)
+        let isInFull = plan.written.contains {
+            plan.orders[$0].aliasOf >= 0 || settings.entities[Int(plan.orders[$0].entity)].hasPromises
+        }
+        if isInFull {
+            statement = ApplyStatements.writeOrdersInFull
+            appendRest(of: plan, settings)
         }
         writtenBytes = parameters.byteCount
         let rows = try connection.query(statement, parameters)
         if rows.affected != plan.written.count { throw ApplyError.conflict }
+    }
+
+    /// What most batches have no need of: of which order a row is an alias, and when to look at it because of the flows
+    /// that the batch took it into.
+    private mutating func appendRest(of plan: BatchPlan, _ settings: ApplySettings) {
+        var aliases = TextArray()
+        var looks = TimestampArray()
+        for index in plan.written {
+            let order = plan.canonical(index)
+            if order == index { aliases.appendNull() } else { aliases.append(plan.orders[order].ref) }
+            let rules = settings.entities[Int(plan.orders[index].entity)]
+            if rules.hasPromises,
+                let end = rules.promised.firstEnd(
+                    entered: plan.orders[index].order.flowTimes, before: plan.orders[index].flowsBefore)
+            {
+                looks.append(microsecondsSinceUnixEpoch: min(end, Self.never))
+            } else {
+                looks.appendNull()
+            }
+        }
+        parameters.array(aliases)
+        parameters.array(looks)
     }
 
     private func writeParked(

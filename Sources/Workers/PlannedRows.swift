@@ -43,6 +43,8 @@ struct WorkingOrder: Sendable {
     /// How many of the order's names the store has, or will have when the batch is committed.
     var knownNames = 0
     var delivers = false
+    /// Where the order stood before the batch in the flows that its legal entity makes promises for.
+    var flowsBefore = FlowTimes()
     var parked: [ParkedEvent] = []
     /// The order whose alias this row is, as the store has it; empty: it is none.
     var aliasRef = ""

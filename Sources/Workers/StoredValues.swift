@@ -32,18 +32,6 @@ extension StatusWord? {
     }
 }
 
-extension ExceptionCode {
-    /// How much it matters: info, warning or error.
-    var severity: String {
-        switch self {
-        case .sequenceGap, .orderNotBegun, .releaseWithoutHold, .unknownReference, .backordered: "info"
-        case .keyReused, .referenceCollision, .parkingFull, .overShipment, .overInvoice, .odooRejected, .invalidOrder:
-            "error"
-        default: "warning"
-        }
-    }
-}
-
 extension SourcePosition {
     /// The record's timestamp, if PostgreSQL has room for it: any producer can write any number there, and no order
     /// event is refused for it.

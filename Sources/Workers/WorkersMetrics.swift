@@ -1,6 +1,7 @@
 public import Metrics
 import OrderEvents
 import Orders
+internal import Store
 internal import Synchronization
 
 /// Every metric of the apply stage.
@@ -8,6 +9,7 @@ internal import Synchronization
 /// Updated once a batch; a batch counts by itself first.
 public final class WorkersMetrics: Sendable {
     let events: CounterFamily
+    let lastEvents: GaugeFamily
     let latency: HistogramFamily
     let timestampsRefused: CounterFamily
     let transitions: CounterFamily
@@ -31,6 +33,10 @@ public final class WorkersMetrics: Sendable {
         events = registry.counter(
             "sluice_events_total", help: "Consumed records by what became of them.",
             labels: ["legal_entity", "channel", "outcome"])
+        lastEvents = registry.gauge(
+            "sluice_channel_last_event_timestamp_seconds",
+            help: "When a channel last told something about a legal entity, as this instance heard it.",
+            labels: ["legal_entity", "channel"])
         latency = registry.histogram(
             "sluice_event_latency_seconds",
             help: "Age of applied events: since they happened (source), were logged (log), were polled (process), and "
@@ -89,12 +95,18 @@ struct BatchCounts {
         }
     }
 
+    /// What is told of one entity, channel and outcome.
+    private struct Told {
+        var events: Counter
+        var last: Gauge
+    }
+
     /// Transitions whose counters are kept at hand; beyond, all are looked up anew.
     private static let maximumTransitions = 4096
 
     private let metrics: WorkersMetrics
     private let settings: ApplySettings
-    private var counters: [EventKey: Counter] = [:]
+    private var counters: [EventKey: Told] = [:]
     private var transitions: [TransitionKey: Counter] = [:]
     /// By index of the legal entity.
     private var latencies: [Latency?]
@@ -125,7 +137,7 @@ struct BatchCounts {
                 if let known = run, known.key == key {
                     run = (key, known.count + 1)
                 } else {
-                    if let ended = run { counter(ended.key).add(ended.count) }
+                    if let ended = run { count(ended.key, ended.count, now) }
                     run = (key, 1)
                 }
                 if outcome == .applied { observe(event, now) }
@@ -135,16 +147,25 @@ struct BatchCounts {
                 metrics.deadLetters.with(topic, letter.reason.rawValue).add()
             }
         }
-        if let ended = run { counter(ended.key).add(ended.count) }
+        if let ended = run { count(ended.key, ended.count, now) }
         addPlan(batch)
     }
 
-    private mutating func counter(_ key: EventKey) -> Counter {
+    private mutating func count(_ key: EventKey, _ events: Int, _ now: Timestamp) {
+        settings.feeds.hear(entity: key.entity, channel: key.channel, at: now.microseconds)
+        let told = told(key)
+        told.events.add(events)
+        told.last.set(Double(now.microseconds) / 1_000_000)
+    }
+
+    private mutating func told(_ key: EventKey) -> Told {
         if let known = counters[key] { return known }
-        let counter = metrics.events.with(
-            settings.entityName(key.entity), settings.channelName(key.channel), key.outcome.name)
-        counters[key] = counter
-        return counter
+        let (entity, channel) = (settings.entityName(key.entity), settings.channelName(key.channel))
+        let told = Told(
+            events: metrics.events.with(entity, channel, key.outcome.name),
+            last: metrics.lastEvents.with(entity, channel))
+        counters[key] = told
+        return told
     }
 
     private mutating func counter(_ key: TransitionKey) -> Counter {

@@ -26,6 +26,7 @@ final class Pipeline: Sendable {
     private let deliveries: [DeliveryService]
     private let deadLetters: [DeadLetterLoop]
     private let care: [StoreCare]
+    private let checks: [CheckLoop]
     private let ingest: IngestService
     private let router: RecordRouter
     private let health: Health
@@ -52,17 +53,18 @@ final class Pipeline: Sendable {
         let sources = sources
         let ledger = ledger
         let workersMetrics = WorkersMetrics(registry)
-        let apply = wiring.applySettings()
+        let apply = configuration.stores.map { wiring.applySettings(ofStore: $0.name) }
         let deliveryMetrics = DeliveryMetrics(registry, latencyBuckets: WorkersMetrics.latencyBuckets)
         var workers: [WorkerService] = []
         var deliveries: [DeliveryService] = []
         var deadLetters: [DeadLetterLoop] = []
         var care: [StoreCare] = []
+        var checks: [CheckLoop] = []
         for (index, store) in configuration.stores.enumerated() {
             workers.append(
                 WorkerService(
                     store: store.name, connection: wiring.connections[index],
-                    sizes: WorkerService.Sizes(workers: store.workers), settings: apply, queues: queues[index],
+                    sizes: WorkerService.Sizes(workers: store.workers), settings: apply[index], queues: queues[index],
                     metrics: workersMetrics, log: log,
                     sourceName: { partition in
                         sources[partition].map { SourceName(topic: $0.topic, partition: $0.partition) }
@@ -80,11 +82,17 @@ final class Pipeline: Sendable {
                 StoreCare(
                     store: store.name, connection: wiring.connections[index], retention: wiring.retention(),
                     registry: registry, log: log))
+            checks.append(
+                CheckLoop(
+                    store: store.name, connection: wiring.connections[index],
+                    promises: wiring.promises(ofStore: store.name), feeds: apply[index].feeds, registry: registry,
+                    latencyBuckets: WorkersMetrics.latencyBuckets, log: log))
         }
         self.workers = workers
         self.deliveries = deliveries
         self.deadLetters = deadLetters
         self.care = care
+        self.checks = checks
 
         // Ingest.
         let router = RecordRouter(wiring)
@@ -128,6 +136,7 @@ final class Pipeline: Sendable {
         for delivery in deliveries { delivery.start() }
         for loop in deadLetters { loop.start() }
         for care in care { care.start() }
+        for loop in checks { loop.start() }
         do throws(IngestError) {
             try ingest.start()
         } catch {
@@ -190,6 +199,7 @@ final class Pipeline: Sendable {
         for delivery in deliveries { delivery.stop(within: timeout * 0.2) }
         for loop in deadLetters { loop.stop(within: timeout * 0.1) }
         for care in care { care.stop(within: timeout * 0.1) }
+        for loop in checks { loop.stop(within: timeout * 0.1) }
         server.stop()
         log.info("pipeline.stopped", [("drained", .flag(isDrained))])
         log.flush()

@@ -106,8 +106,8 @@ struct Wiring {
         }
     }
 
-    /// What workers need.
-    func applySettings() -> ApplySettings {
+    /// What the workers of a store need.
+    func applySettings(ofStore store: String) -> ApplySettings {
         let decoders = formats.map { EventDecoder($0) }
         let names = configuration.channels.map(\.name)
         let indexes = Dictionary(uniqueKeysWithValues: names.enumerated().map { ($1, $0) })
@@ -118,10 +118,10 @@ struct Wiring {
             entities: configuration.entities.map {
                 EntityRules(
                     name: $0.name, parkTimeout: $0.parkTimeout.wholeMicroseconds, delivers: $0.odoo != nil,
-                    asked: asked(of: $0))
+                    rules: $0.orderRules, asked: asked(of: $0), promised: $0.flowTimes)
             },
             keyRetention: configuration.retention.keys.wholeMicroseconds,
-            journalRetention: configuration.retention.journal.wholeMicroseconds,
+            journalRetention: configuration.retention.journal.wholeMicroseconds, feeds: feeds(ofStore: store),
             decodeParked: { channel, payload, source in
                 guard let index = indexes[channel] else { return nil }
                 let taken = decoders[index].decode(value: payload, key: nil, source: source)
@@ -143,6 +143,30 @@ struct Wiring {
             }
         }
         return asked
+    }
+
+    /// Channels that the legal entities of a store must hear.
+    private func feeds(ofStore store: String) -> HeardFeeds {
+        let indexes = Dictionary(
+            uniqueKeysWithValues: configuration.channels.enumerated().map { ($1.name, Int32($0)) })
+        var feeds: [(feed: HeardFeeds.Feed, entity: Int32, channel: Int32)] = []
+        for (index, entity) in configuration.entities.enumerated() where entity.store == store {
+            for feed in entity.feeds {
+                guard let channel = indexes[feed.channel] else { continue }
+                let watched = HeardFeeds.Feed(
+                    legalEntity: entity.name, channel: feed.channel,
+                    expectEvery: feed.expectEvery.wholeMicroseconds)
+                feeds.append((watched, Int32(index), channel))
+            }
+        }
+        return HeardFeeds(feeds)
+    }
+
+    /// What the legal entities of a store promise, those without a promise included.
+    func promises(ofStore store: String) -> [Promise] {
+        configuration.entities.filter { $0.store == store }.map {
+            Promise(legalEntity: $0.name, times: $0.flowTimes)
+        }
     }
 
     /// Destinations of the legal entities of a store.
@@ -198,6 +222,25 @@ struct Wiring {
             }
         }
         return options
+    }
+}
+
+extension EntitySettings {
+    /// The canonical lifecycle with the edges that the legal entity rules differently.
+    var orderLifecycle: Lifecycle {
+        var lifecycle = Lifecycle.standard
+        for edge in edges { lifecycle.override(from: edge.from, word: edge.word, edge.disposition) }
+        return lifecycle
+    }
+
+    /// What the legal entity decides about its orders.
+    var orderRules: OrderRules { OrderRules(lifecycle: orderLifecycle, owners: Owners(owners)) }
+
+    /// How long orders may be in a flow, in microseconds.
+    var flowTimes: FlowTimes {
+        var times = FlowTimes()
+        for (flow, limit) in sla { times[flow] = limit.wholeMicroseconds }
+        return times
     }
 }
 

@@ -1,3 +1,5 @@
+import OrderEvents
+import Orders
 import Testing
 
 @testable import Configuration
@@ -76,14 +78,6 @@ import Testing
                 "channels/amazon-eu.json5:2: priority: not built yet",
                 "channels/amazon-eu.json5:13: values: not built yet",
                 "channels/amazon-eu.json5:14: route: not built yet",
-                "entities/acme-de.json5:12: validation.by: \"sluice\" is not built yet",
-                "entities/acme-de.json5:12: validation.price_tolerance: not built yet",
-                "entities/acme-de.json5:13: validation.taxes: not built yet",
-                "entities/acme-de.json5:13: validation.check: not built yet",
-                "entities/acme-de.json5:14: owners: not built yet",
-                "entities/acme-de.json5:15: lifecycle.edges: not built yet",
-                "entities/acme-de.json5:16: sla: not built yet",
-                "entities/acme-de.json5:17: feeds: not built yet",
                 "entities/acme-de.json5:18: backlog: not built yet",
             ])
     }
@@ -96,14 +90,22 @@ import Testing
         try fixture.edit(
             "channels/amazon-eu.json5",
             "\n  route: [{ when: { \"/payload/b2b\": true }, legal_entity: \"ACME-B2B\" }],", "")
-        let entity = Self.entity.split(separator: "\n").map(String.init)
-        fixture.files["entities/acme-de.json5"] =
-            (entity[..<11] + ["validation: { by: \"channel\" }, lifecycle: { park_timeout: \"15m\" } }"])
-            .joined(separator: "\n")
+        try fixture.edit("entities/acme-de.json5", "\n  backlog: { high: 200000, on_full: \"accept\" },", "")
         let configuration = try fixture.load()
         #expect(configuration.kafka.instanceID == "sluice-1")
         #expect(configuration.stores[0].migrate == false)
-        #expect(configuration.entities[0].weight == 3)
+        let entity = configuration.entities[0]
+        #expect(entity.weight == 3)
+        #expect(entity.owners == [.order: ["amazon-eu"], .shipment: ["wms"]])
+        #expect(
+            entity.edges == [EdgeSettings(from: .allocated, word: .state(.invoiced), disposition: .allow)])
+        #expect(entity.sla == [.validation: .seconds(900), .delivery: .seconds(600)])
+        #expect(entity.feeds == [FeedSettings(channel: "amazon-eu", expectEvery: .seconds(600))])
+        #expect(
+            entity.validation
+                == ValidationSettings(
+                    by: .sluice, priceTolerance: try #require(ExactDecimal("0.01")), taxes: ["DE19": "19% S"],
+                    check: [.customer]))
         #expect(configuration.channels[0].mapping?.lines?.unitPrice == "/price/amount")
     }
 }

@@ -1,5 +1,6 @@
 import Foundation
 import OrderEvents
+import Orders
 import Testing
 
 @testable import Configuration
@@ -79,7 +80,14 @@ import Testing
                         url: "https://erp.example.com", database: "acme", company: "ACME DE GmbH",
                         login: "sluice@example.com", key: .environment("ODOO_ACME_DE_KEY"), requestsPerSecond: 20,
                         maxConcurrency: 8, createAt: .validated, insecure: false),
-                    parkTimeout: .seconds(900)))
+                    parkTimeout: .seconds(900),
+                    edges: [EdgeSettings(from: .allocated, word: .state(.invoiced), disposition: .allow)],
+                    owners: [.shipment: ["wms", "dhl"], .cancellation: ["amazon-eu", "portal"]],
+                    sla: [
+                        .validation: .seconds(900), .dispatch: .seconds(172_800), .delivery: .seconds(600),
+                        .invoice: .seconds(259_200),
+                    ],
+                    feeds: [FeedSettings(channel: "amazon-eu", expectEvery: .seconds(1800))]))
         #expect(entities[1].weight == 1)
         #expect(
             entities[1].warehouses == [WarehouseSettings(code: "LIL1", odoo: "LIL1", aliases: ["FC-LIL", "LILLE"])])

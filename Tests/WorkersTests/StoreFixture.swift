@@ -23,7 +23,8 @@ struct StoreFixture {
     static let day: Int64 = 86_400_000_000
 
     init(
-        parkTimeout: Int64 = 900_000_000, url given: String? = nil, bounds: WaitingBounds = WaitingBounds()
+        parkTimeout: Int64 = 900_000_000, url given: String? = nil, bounds: WaitingBounds = WaitingBounds(),
+        promised: FlowTimes = FlowTimes(), feeds: HeardFeeds = HeardFeeds()
     ) throws {
         self.bounds = bounds
         url = try given ?? PostgreSQLFixture.freshDatabase()
@@ -52,10 +53,10 @@ struct StoreFixture {
                     asked: [
                         AskedReference(kind: .tracking, issuer: "dhl"), AskedReference(kind: .shipment, issuer: "wms"),
                         AskedReference(kind: .invoice, issuer: ""),
-                    ]),
+                    ], promised: promised),
                 EntityRules(name: "BETA", parkTimeout: parkTimeout, delivers: false),
             ],
-            keyRetention: 30 * Self.day,
+            keyRetention: 30 * Self.day, feeds: feeds,
             decodeParked: { name, payload, source in
                 guard let index = Self.channels.firstIndex(of: name) else { return nil }
                 let taken = decoders[index].decode(value: payload, key: nil, source: source)
