@@ -22,6 +22,8 @@ public struct OrderView: Sendable {
         public var code: String?
         /// The refusal in words, for a rejected event.
         public var detail: String?
+        /// The routing rule of the channel that took it; nil: none did.
+        public var rule: String?
         /// Who told it.
         public var channel: String
         /// The channel's identity of it.
@@ -116,6 +118,38 @@ public struct OrderView: Sendable {
         public var resolvedBy: String?
     }
 
+    /// The order's place among those whose verdict waits for a look at the destination.
+    public struct Validation: Sendable {
+        /// Since when.
+        public var since: Timestamp
+        /// When the destination is asked next.
+        public var dueAt: Timestamp
+        /// Tries so far.
+        public var attempts: Int32
+    }
+
+    /// A name that events wait for, because no order goes by it yet.
+    public struct AwaitedName: Sendable {
+        /// The name.
+        public var name: Order.OtherName
+        /// How many events wait for it.
+        public var events: Int64
+        /// Since when the first of them waits.
+        public var since: Timestamp?
+        /// Who told them.
+        public var channels: [String]
+        /// What is open about it.
+        public var exceptions: [Exception]
+    }
+
+    /// What goes by a reference.
+    public struct Found: Sendable {
+        /// Canonical references of orders.
+        public var orders: [String]
+        /// Names that only events know.
+        public var awaited: [AwaitedName]
+    }
+
     /// The legal entity.
     public var legalEntity: String
     /// The canonical reference.
@@ -138,51 +172,25 @@ public struct OrderView: Sendable {
     public var standing: Standing?
     /// What was delivered.
     public var delivery: Delivery?
+    /// Its place among those that wait for a look at the destination; nil: it does not.
+    public var validation: Validation?
     /// Exceptions, the open ones first.
     public var exceptions: [Exception]
 
     /// The most events that a view shows.
     public static let timelineLimit = 500
 
-    /// Orders of `legalEntity` that go by `reference`, by canonical reference.
+    /// What goes by `reference` in `legalEntity`.
     ///
-    /// `reference` is a canonical reference or an alias of one, the value of any other reference, or `ISSUER/VALUE` of
-    /// one. A canonical reference counts before all others, so more than one order comes back only for other names. At
-    /// most 100.
+    /// `reference` is a canonical reference, an alias of one, the value of any other reference, or `ISSUER/VALUE` of
+    /// one. A canonical reference counts before all others, so more than one order comes back only for other names; at
+    /// most 100. What nobody goes by yet may be what events wait for.
     public static func find(
         _ reference: String, legalEntity: String, _ connection: inout Connection
-    ) throws(StoreError) -> [String] {
-        var parameters = Parameters()
-        parameters.text(legalEntity)
-        parameters.text(reference)
+    ) throws(StoreError) -> Found {
         do {
-            let exact = try connection.query(OrderViewStatements.findCanonical, parameters)
-            if exact.count > 0 { return [exact.text(0, 0)] }
-            let rows = try connection.query(
-                OrderViewStatements.findReference, names(reference, legalEntity))
-            return (0..<rows.count).map { rows.text($0, 0) }
+            return try OrderViewReading.find(reference, legalEntity, &connection)
         } catch { throw StoreError("the order cannot be looked up", underlying: error) }
-    }
-
-    /// How many events wait for an order that goes by `reference`, and since when the first of them does; nil: none.
-    public static func waiting(
-        for reference: String, legalEntity: String, _ connection: inout Connection
-    ) throws(StoreError) -> (events: Int64, since: Timestamp)? {
-        do {
-            let rows = try connection.query(OrderViewStatements.findWaiting, names(reference, legalEntity))
-            return rows.optionalTimestamp(0, 1).map { (rows.int64(0, 0), Timestamp(microseconds: $0)) }
-        } catch { throw StoreError("the order cannot be looked up", underlying: error) }
-    }
-
-    /// text legal_entity, text value, text issuer, text value behind the issuer.
-    private static func names(_ reference: String, _ legalEntity: String) -> Parameters {
-        let parts = reference.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
-        var parameters = Parameters()
-        parameters.text(legalEntity)
-        parameters.text(reference)
-        parameters.text(parts.count == 2 ? parts[0] : "")
-        parameters.text(parts.count == 2 ? parts[1] : reference)
-        return parameters
     }
 
     /// Reads an order by its canonical reference, in one snapshot; nil: nothing is known of it.

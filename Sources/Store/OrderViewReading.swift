@@ -2,7 +2,7 @@ import OrderEvents
 import Orders
 import Postgres
 
-/// The statements of `OrderView`.
+/// The statements of `OrderView`, each a look-up in an index, whatever the number of orders.
 ///
 /// Each: text legal_entity, text order_ref, unless it says otherwise.
 enum OrderViewStatements {
@@ -19,21 +19,31 @@ enum OrderViewStatements {
     static let findReference = Statement(
         "view_find_reference",
         """
-        SELECT order_ref FROM order_references
-        WHERE legal_entity = $1 AND order_ref <> '' AND (value = $2 OR value = $4 AND issuer = $3)
-        UNION SELECT order_ref FROM shared_references
-        WHERE legal_entity = $1 AND (value = $2 OR value = $4 AND issuer = $3)
+        SELECT order_ref FROM order_references WHERE legal_entity = $1 AND value = $2 AND order_ref <> ''
+        UNION SELECT order_ref FROM order_references
+              WHERE legal_entity = $1 AND value = $4 AND issuer = $3 AND order_ref <> ''
+        UNION SELECT order_ref FROM shared_references WHERE legal_entity = $1 AND value = $2
+        UNION SELECT order_ref FROM shared_references WHERE legal_entity = $1 AND value = $4 AND issuer = $3
         ORDER BY 1 LIMIT 100
         """)
 
-    /// text legal_entity, text value, text issuer, text value behind the issuer -> bigint events that wait for such a
-    /// name, timestamptz since when.
-    static let findWaiting = Statement(
-        "view_find_waiting",
+    /// The same for names that no order has: -> smallint kind, text issuer, text value, integer waiting.
+    static let findAwaited = Statement(
+        "view_find_awaited",
         """
-        SELECT count(*), min(parked_at) FROM parked
-        WHERE legal_entity = $1 AND order_ref = '' AND released_at IS NULL
-          AND (reference_value = $2 OR reference_value = $4 AND reference_issuer = $3)
+        SELECT kind, issuer, value, waiting FROM order_references
+        WHERE legal_entity = $1 AND order_ref = '' AND waiting > 0
+              AND (value = $2 OR (value = $4 AND issuer = $3))
+        ORDER BY kind, issuer, value LIMIT 20
+        """)
+
+    /// text legal_entity, smallint kind, text issuer, text value -> timestamptz the first wait, text[] channels.
+    static let awaiting = Statement(
+        "view_awaiting",
+        """
+        SELECT min(parked_at), array_agg(DISTINCT channel) FROM parked
+        WHERE legal_entity = $1 AND reference_kind = $2 AND reference_issuer = $3 AND reference_value = $4
+              AND released_at IS NULL AND order_ref = ''
         """)
 
     static let order = Statement(
@@ -47,7 +57,7 @@ enum OrderViewStatements {
             SELECT learned_at, kind, issuer, value FROM order_references WHERE legal_entity = $1 AND order_ref = $2
             UNION ALL
             SELECT learned_at, kind, issuer, value FROM shared_references WHERE legal_entity = $1 AND order_ref = $2
-        ) names ORDER BY learned_at, kind, issuer, value LIMIT 1000
+        ) known ORDER BY learned_at, kind, issuer, value LIMIT 1000
         """)
 
     /// Third parameter: bigint limit.
@@ -59,21 +69,23 @@ enum OrderViewStatements {
         WITH told AS (
             SELECT outcome, disposition, status, milestone, state_before, state_after, code, NULL AS detail, channel,
                    event_id, warehouse, sequence, order_version, occurred_at, recorded_at, source_partition,
-                   source_offset, false AS archived
+                   source_offset, false AS archived, NULL AS rule
             FROM journal WHERE legal_entity = $1 AND order_ref = $2
             UNION ALL
             SELECT outcome, disposition, status, milestone, state_before, state_after, code, NULL, channel, event_id,
-                   warehouse, sequence, order_version, occurred_at, recorded_at, source_partition, source_offset, true
+                   warehouse, sequence, order_version, occurred_at, recorded_at, source_partition, source_offset, true,
+                   NULL
             FROM journal_archive WHERE legal_entity = $1 AND order_ref = $2
             UNION ALL
             SELECT 5, 0, status, milestone, 0, 0, code, detail, channel, event_id, '', sequence, 0, occurred_at,
-                   recorded_at, source_partition, source_offset, false
+                   recorded_at, source_partition, source_offset, false, NULL
             FROM rejected WHERE legal_entity = $1 AND order_ref = $2
             ORDER BY recorded_at DESC, order_version DESC, source_partition DESC, source_offset DESC LIMIT $3
         )
         SELECT t.outcome, t.disposition, t.status, t.milestone, t.state_before, t.state_after, t.code, t.detail,
                t.channel, t.event_id, t.warehouse, t.sequence, t.order_version, t.occurred_at, t.recorded_at, s.topic,
-               s.partition, t.source_offset, t.archived, p.released_at, p.released_outcome
+               s.partition, t.source_offset, t.archived, p.released_at, p.released_outcome,
+               t.rule
         FROM told t JOIN source_partitions s ON s.id = t.source_partition
         LEFT JOIN parked p ON t.outcome = 4 AND p.legal_entity = $1 AND p.channel = t.channel
              AND p.event_id = t.event_id
@@ -141,7 +153,58 @@ enum OrderViewReading {
             isTimelineCut: newest.count > entries.count,
             duplicates: try duplicates(legalEntity, entries, &connection), waiting: try waiting(key, &connection),
             standing: try standing(key, &connection), delivery: try delivery(key, &connection),
+            validation: nil,
             exceptions: try exceptions(key, &connection))
+    }
+
+    /// What goes by a reference.
+    static func find(
+        _ reference: String, _ legalEntity: String, _ connection: inout Connection
+    ) throws(PostgresError) -> OrderView.Found {
+        var parameters = Parameters()
+        parameters.text(legalEntity)
+        parameters.text(reference)
+        do {
+            let exact = try connection.query(OrderViewStatements.findCanonical, parameters)
+            if exact.count > 0 { return OrderView.Found(orders: [exact.text(0, 0)], awaited: []) }
+        }
+        let parts = reference.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+        parameters.text(parts.count == 2 ? parts[0] : "")
+        parameters.text(parts.count == 2 ? parts[1] : reference)
+        do {
+            let rows = try connection.query(OrderViewStatements.findReference, parameters)
+            if rows.count > 0 {
+                return OrderView.Found(orders: (0..<rows.count).map { rows.text($0, 0) }, awaited: [])
+            }
+        }
+        let rows = try connection.query(OrderViewStatements.findAwaited, parameters)
+        var awaited: [OrderView.AwaitedName] = []
+        for row in 0..<rows.count {
+            guard let kind = ReferenceKind(rawValue: raw(rows, row, 0)) else { continue }
+            let name = Order.OtherName(kind: kind, issuer: rows.text(row, 1), value: rows.text(row, 2))
+            awaited.append(try self.awaited(name, Int64(rows.int32(row, 3)), legalEntity, &connection))
+        }
+        return OrderView.Found(orders: [], awaited: awaited)
+    }
+
+    private static func awaited(
+        _ name: Order.OtherName, _ events: Int64, _ legalEntity: String, _ connection: inout Connection
+    ) throws(PostgresError) -> OrderView.AwaitedName {
+        var key = Parameters()
+        key.text(legalEntity)
+        key.int16(Int16(name.kind.rawValue))
+        key.text(name.issuer)
+        key.text(name.value)
+        let rows = try connection.query(OrderViewStatements.awaiting, key)
+        // Filed under the name itself, which a space tells from an order.
+        let qualified = name.issuer.isEmpty ? name.value : "\(name.issuer)/\(name.value)"
+        var subject = Parameters()
+        subject.text(legalEntity)
+        subject.text("\(name.kind.name) \(qualified)")
+        return OrderView.AwaitedName(
+            name: name, events: events, since: rows.isNull(0, 0) ? nil : time(rows, 0, 0),
+            channels: rows.isNull(0, 1) ? [] : rows.texts(0, 1).compactMap { $0 },
+            exceptions: try exceptions(subject, &connection))
     }
 
     private static func time(_ rows: borrowing Rows, _ row: Int, _ column: Int) -> Timestamp {
@@ -176,6 +239,7 @@ enum OrderViewReading {
                     status: word == 10 ? .release : CanonicalState(rawValue: word).map(StatusWord.state),
                     milestone: Milestone(rawValue: raw(rows, row, 3)), from: state(rows, row, 4),
                     to: state(rows, row, 5), code: rows.optionalText(row, 6), detail: rows.optionalText(row, 7),
+                    rule: rows.optionalText(row, 21),
                     channel: rows.text(row, 8), eventID: rows.text(row, 9), warehouse: rows.text(row, 10),
                     sequence: rows.optionalInt64(row, 11), version: rows.int64(row, 12),
                     occurredAt: time(rows, row, 13), recordedAt: time(rows, row, 14), topic: rows.text(row, 15),

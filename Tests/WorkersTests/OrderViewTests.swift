@@ -31,7 +31,7 @@ import Testing
         var bench = try Bench()
         try told(&bench)
         func find(_ reference: String, _ entity: String = "ACME") throws -> [String] {
-            try OrderView.find(reference, legalEntity: entity, &bench.connection)
+            try OrderView.find(reference, legalEntity: entity, &bench.connection).orders
         }
         #expect(try find("M/O-1") == ["M/O-1"])
         #expect(try find("PO-7") == ["M/O-1"])
