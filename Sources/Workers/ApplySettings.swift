@@ -37,9 +37,6 @@ public struct EntityRules: Sendable {
     /// How its orders are validated.
     var validation: ValidationRules { rules.validation }
 
-    /// How its orders are validated.
-    var validation: ValidationRules { rules.validation }
-
     /// A legal entity; see the properties.
     public init(
         name: String, parkTimeout: Int64, delivers: Bool, rules: OrderRules = .standard,

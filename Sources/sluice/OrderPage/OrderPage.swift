@@ -25,7 +25,7 @@ struct OrderPage {
             PageText.field("state", ["\(order.state?.name ?? "not begun")\(under), version \(order.version)"]),
             PageText.field("waits for", waits),
             PageText.field("systems", [agreement]),
-            PageText.field("reached", [times.map { "\($0.name) \(PageText.time($0.at))" }.joined(separator: ", ")]),
+            PageText.field("reached", times.map { "\(PageText.time($0.at)) \($0.name)" }),
         ]
         if !order.warehouseCodes.isEmpty { page.append(PageText.field("warehouses", [list(order.warehouseCodes)])) }
         if let total = order.total { page.append(PageText.field("total", ["\(total) \(order.currency)"])) }
@@ -94,7 +94,10 @@ struct OrderPage {
             })
         section(
             "lines",
-            ["line", "article", "price", "ordered", "allocated", "backorder", "shipped", "cancelled", "invoiced", ""],
+            [
+                "line", "article", "price", "ordered", "allocated", "backorder", "shipped", "cancelled", "invoiced",
+                "expected",
+            ],
             order.quantities.flatMap(rows))
         section("holds", ["reason", "of", "since", "ended"], order.holds.map(row))
         section("shipments", ["shipment", "from", "when", "carrier", "goods"], order.shipments.map(row))
@@ -124,7 +127,7 @@ struct OrderPage {
         let total = [
             line.line, line.sku, price.map { "\($0)" } ?? "", line.ordered.map { "\($0)" } ?? "",
             amount(line.allocated), amount(line.backordered), amount(line.shipped), amount(line.cancelled),
-            amount(line.invoiced), expected.isEmpty ? "" : "expected \(list(expected.sorted()))",
+            amount(line.invoiced), list(expected.sorted()),
         ]
         let named = line.warehouses.filter { !$0.warehouse.isEmpty }
         return [total]
@@ -132,7 +135,7 @@ struct OrderPage {
                 [
                     "", "  \(site.warehouse)", "", "", amount(site.allocated), amount(site.backordered),
                     amount(site.shipped), "", "",
-                    site.backordered.isZero || site.expected.isEmpty ? "" : "expected \(site.expected)",
+                    site.backordered.isZero ? "" : site.expected,
                 ]
             }
     }
@@ -176,12 +179,13 @@ struct OrderPage {
 
 /// An exception as a row of a table.
 enum ExceptionRow {
-    static let header = ["exception", "severity", "since", "count", "ended", "detail"]
+    static let header = ["exception", "since", "ended", "detail"]
 
     static func cells(_ exception: OrderView.Exception) -> [String] {
-        [
-            exception.code, exception.severity, PageText.time(exception.firstSeen), String(exception.count),
-            exception.resolvedAt.map(PageText.time) ?? "open", exception.detail,
+        let often = exception.count > 1 ? ", \(exception.count) times" : ""
+        return [
+            exception.code, PageText.time(exception.firstSeen), exception.resolvedAt.map(PageText.time) ?? "open",
+            "\(exception.severity)\(often): \(exception.detail)",
         ]
     }
 }
