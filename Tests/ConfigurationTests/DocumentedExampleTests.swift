@@ -1,3 +1,4 @@
+import OrderEvents
 import Testing
 
 @testable import Configuration
@@ -56,7 +57,7 @@ import Testing
           statuses: { Pending: "received", Shipped: "shipped", Canceled: "cancelled" },
           milestones: { Delivered: "delivered" },
           values: { warehouse: { "FC-BER": "BER1" } },
-          route: [{ when: { "/payload/b2b": true }, legal_entity: "ACME-B2B" }],
+          route: [{ when: { "/payload/b2b": true }, legal_entity: "ACME-DE" }],
         }
         """
 
@@ -74,8 +75,6 @@ import Testing
             try fixture().problems() == [
                 "sluice.json5:11: http.tokens: not built yet",
                 "channels/amazon-eu.json5:2: priority: not built yet",
-                "channels/amazon-eu.json5:13: values: not built yet",
-                "channels/amazon-eu.json5:14: route: not built yet",
                 "entities/acme-de.json5:12: validation.by: \"sluice\" is not built yet",
                 "entities/acme-de.json5:12: validation.price_tolerance: not built yet",
                 "entities/acme-de.json5:13: validation.taxes: not built yet",
@@ -92,10 +91,6 @@ import Testing
         let fixture = try fixture()
         try fixture.edit("sluice.json5", "\n    tokens: { file: \"/run/secrets/sluice-tokens\" }", "")
         try fixture.edit("channels/amazon-eu.json5", ", priority: \"critical\"", "")
-        try fixture.edit("channels/amazon-eu.json5", "\n  values: { warehouse: { \"FC-BER\": \"BER1\" } },", "")
-        try fixture.edit(
-            "channels/amazon-eu.json5",
-            "\n  route: [{ when: { \"/payload/b2b\": true }, legal_entity: \"ACME-B2B\" }],", "")
         let entity = Self.entity.split(separator: "\n").map(String.init)
         fixture.files["entities/acme-de.json5"] =
             (entity[..<11] + ["validation: { by: \"channel\" }, lifecycle: { park_timeout: \"15m\" } }"])
@@ -104,6 +99,8 @@ import Testing
         #expect(configuration.kafka.instanceID == "sluice-1")
         #expect(configuration.stores[0].migrate == false)
         #expect(configuration.entities[0].weight == 3)
-        #expect(configuration.channels[0].mapping?.lines?.unitPrice == "/price/amount")
+        #expect(configuration.channels[0].mapping?[.lines, .unitPrice]?.at?.text == "/price/amount")
+        #expect(configuration.channels[0].mapping?.values == ["warehouse": ["FC-BER": "BER1"]])
+        #expect(configuration.channels[0].routes.map(\.legalEntity) == ["ACME-DE"])
     }
 }
