@@ -48,6 +48,7 @@ let package = Package(
                 .embedInCode("Migrations/003_retention.sql"), .embedInCode("Migrations/004_identity.sql"),
                 .embedInCode("Migrations/005_checks.sql"),
                 .embedInCode("Migrations/006_validation.sql"),
+                .embedInCode("Migrations/007_routes.sql"),
             ]),
         stage("Workers", ["Store", "Postgres", "OrderEvents", "Orders", "Partitioner", "Metrics"]),
         stage("Odoo"),

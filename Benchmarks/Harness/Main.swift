@@ -41,7 +41,7 @@ struct SluiceBench {
                 ("started_at", about.startedAt),
             ]
             figures.isDirty = about.isDirty
-            if options.kafkaHome == nil, part != "micro" {
+            if options.kafkaHome == nil, part != "micro", part != "orders" {
                 figures.remarks.append("on the mock cluster, paced: these figures count for nothing (set KAFKA_HOME)")
             }
             if options.isSmoke { figures.remarks.append("smoke: shows that the harness works, and nothing else") }
@@ -69,6 +69,7 @@ struct SluiceBench {
         case "speed": try SpeedPart(stage: stage).measure(&figures)
         case "latency": try LatencyPart(stage: stage).measure(&figures)
         case "memory": try MemoryPart(stage: stage).measure(&figures)
+        case "orders": try OrdersPart(stage: stage).measure(&figures)
         case "scale": try ScalePart(stage: stage).measure(&figures)
         default: throw BenchError("no part \(part)")
         }

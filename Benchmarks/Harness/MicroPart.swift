@@ -35,7 +35,8 @@ struct MicroPart {
         return values
     }
 
-    private static func nanoseconds(_ count: Int, _ body: () throws -> Int) rethrows -> Double {
+    /// Time of one of `count` steps.
+    static func nanoseconds(_ count: Int, _ body: () throws -> Int) rethrows -> Double {
         let start = ContinuousClock.now
         let sum = try body()
         let (seconds, attoseconds) = start.duration(to: .now).components

@@ -101,56 +101,6 @@ struct ConfigurationDraft {
         return HTTPSettings(host: host, port: address.port)
     }
 
-    // MARK: channels
-
-    private func channelSettings(_ root: ConfigNode) -> ChannelSettings? {
-        guard let name = root["channel"]?.text, let topics = root["topics"]?.elements.compactMap(\.text) else {
-            return nil
-        }
-        var mapping: MappingSettings?
-        if root["fields"] != nil {
-            mapping = mappingSettings(root)
-            if mapping == nil { return nil }
-        }
-        return ChannelSettings(
-            name: name, topics: topics, issuer: root["order"]?["issuer"]?.text,
-            sequenceFrom: root["sequence_from"]?.integer, mapping: mapping)
-    }
-
-    private func mappingSettings(_ root: ConfigNode) -> MappingSettings? {
-        let fields = root["fields"]
-        guard let eventID = fields?["event_id"]?.text, let orderRef = fields?["order_ref"]?.text,
-            let legalEntity = fields?["legal_entity"]?.text, let status = fields?["status"]?.text,
-            let occurredAt = fields?["occurred_at"]?.text
-        else { return nil }
-        var lines: LineMappingSettings?
-        if let node = fields?["lines"] {
-            guard let at = node["at"]?.text, let sku = node["sku"]?.text, let quantity = node["quantity"]?.text else {
-                return nil
-            }
-            lines = LineMappingSettings(
-                at: at, line: node["line"]?.text, sku: sku, quantity: quantity, unitPrice: node["unit_price"]?.text,
-                tax: node["tax"]?.text)
-        }
-        var statuses: [MappingSettings.StatusEntry] = []
-        for member in root["statuses"]?.members ?? [] {
-            guard let status = member.value.text.flatMap(StatusWord.init(name:)) else { return nil }
-            statuses.append(MappingSettings.StatusEntry(word: member.key, status: status))
-        }
-        var milestones: [MappingSettings.MilestoneEntry] = []
-        for member in root["milestones"]?.members ?? [] {
-            guard let milestone = member.value.text.flatMap(Milestone.init(name:)) else { return nil }
-            milestones.append(MappingSettings.MilestoneEntry(word: member.key, milestone: milestone))
-        }
-        return MappingSettings(
-            eventID: eventID, orderRef: orderRef, legalEntity: legalEntity, warehouse: fields?["warehouse"]?.text,
-            status: status, occurredAt: occurredAt, sequence: fields?["sequence"]?.text,
-            currency: fields?["currency"]?.text, total: fields?["total"]?.text,
-            customerRef: fields?["customer"]?["ref"]?.text, customerName: fields?["customer"]?["name"]?.text,
-            lines: lines,
-            statuses: statuses.sorted { $0.word < $1.word }, milestones: milestones.sorted { $0.word < $1.word })
-    }
-
     // MARK: entities
 
     private func entitySettings(_ root: ConfigNode) -> EntitySettings? {

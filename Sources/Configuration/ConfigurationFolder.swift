@@ -71,6 +71,10 @@ struct ConfigurationFolder {
                     break
                 }
                 files.append(read("\(path)/\(entry)", kind, &problems))
+            } else if entry.hasSuffix(SampleProof.suffix), kind == .channel {
+                guard !names.contains(String(entry.dropLast(SampleProof.suffix.count)) + ".json5") else { continue }
+                let reason = "belongs to no channel: its name is that of a file *.json5, then \(SampleProof.suffix)"
+                problems.add("\(path)/\(entry)", .start, Problem.wholeFile, reason)
             } else if [".json", ".json5", ".jsonc", ".yaml", ".yml", ".toml"].contains(where: lowercased.hasSuffix) {
                 // It was surely meant to have an effect.
                 let reason = "is not read, because its name does not end in .json5; rename it or take it away"

@@ -6,7 +6,10 @@ extension ConfigurationDraft {
         checkMain(into: &problems)
         checkUnique(channels, "channel", into: &problems)
         checkTopics(into: &problems)
-        for channel in channels { checkMapping(channel, into: &problems) }
+        for channel in channels {
+            checkMapping(channel, into: &problems)
+            checkRoutes(channel, into: &problems)
+        }
         checkUnique(entities, "legal_entity", into: &problems)
         let storeNames = main?.root?["stores"].map { Set($0.members.map(\.key)) }
         let channelNames = Set(channels.compactMap { $0.root?["channel"]?.text })
@@ -31,6 +34,7 @@ extension ConfigurationDraft {
             let reason = "orders and the key travel to \(address.host) without encryption"
             list.add(entity.name, member.keyAt, "odoo.insecure", reason)
         }
+        for channel in channels { warnOfOverlaps(channel, into: &list) }
         let isAnyHeard = entities.contains { $0.root?["channels"]?.elements.contains { $0.text == "*" } == true }
         let heard = Set(entities.flatMap { $0.root?["channels"]?.elements.compactMap(\.text) ?? [] })
         for channel in channels where !isAnyHeard {
@@ -132,27 +136,6 @@ extension ConfigurationDraft {
                     first[topic] = "\(file.name):\(node.at.line)"
                 }
             }
-        }
-    }
-
-    private func checkMapping(_ file: ConfigurationFile, into problems: inout ProblemList) {
-        guard let root = file.root else { return }
-        guard let fields = root.member("fields") else {
-            for key in ["statuses", "milestones"] {
-                guard let member = root.member(key) else { continue }
-                let reason = "has no effect without fields: the canonical event speaks canonical words"
-                problems.add(file.name, member.keyAt, key, reason)
-            }
-            return
-        }
-        let words = (root["statuses"]?.members.count ?? 0) + (root["milestones"]?.members.count ?? 0)
-        if words == 0 {
-            let reason = "need statuses or milestones: without them no word of the channel means anything"
-            problems.add(file.name, fields.keyAt, "fields", reason)
-        }
-        if let member = root.member("sequence_from"), case .object = fields.value.value, fields.value["sequence"] == nil
-        {
-            problems.add(file.name, member.keyAt, "sequence_from", "has no effect without fields.sequence")
         }
     }
 

@@ -51,7 +51,7 @@ enum EntityKeys {
 
     private static let validation = Shape.object([
         Key("by", .word(ValidationSettings.Judge.allCases.map(\.rawValue)), "Whose word is the verdict."),
-        Key("price_tolerance", .text(.decimal), "How far sums may differ, in the order's currency. Default 0."),
+        Key("price_tolerance", .text(.tolerance), "How far sums may differ, in the order's currency. Default 0."),
         Key(
             "taxes", .map(.channelWord, .text(.label), minimum: 0),
             "The channels' tax codes and what Odoo calls them."),

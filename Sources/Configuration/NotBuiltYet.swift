@@ -22,16 +22,8 @@ enum NotBuiltYet {
         Row(file: .main, path: "http.tokens"),
         Row(file: .main, path: "http.behind_tls"),
         Row(file: .main, path: "http.series"),
-        Row(file: .channel, path: "format", value: "cloudevents"),
         Row(file: .channel, path: "priority"),
-        Row(file: .channel, path: "order.kind", value: "purchase_order"),
-        Row(file: .channel, path: "order.kind", value: "wms_order"),
-        Row(file: .channel, path: "order.kind", value: "shipment"),
-        Row(file: .channel, path: "order.kind", value: "tracking"),
-        Row(file: .channel, path: "order.kind", value: "invoice"),
-        Row(file: .channel, path: "order.kind", value: "odoo"),
-        Row(file: .channel, path: "values"),
-        Row(file: .channel, path: "route"),
+        Row(file: .channel, path: "route[].priority"),
         Row(file: .entity, path: "backlog"),
     ]
 

@@ -27,6 +27,9 @@ enum SchemaText {
                 ("type", .text("array")), ("minItems", .number(Double(minimum))), ("items", schema(shape)),
             ])
         case .text(let rule): text(rule)
+        case .textOr(let rule, let keys): .object([("anyOf", .list([text(rule), object(keys)]))])
+        case .scalars:
+            .object([("type", .list(["string", "boolean", "integer", "null", "array"].map(SchemaValue.text)))])
         case .word(let words): .object([("type", .text("string")), ("enum", .list(words.map(SchemaValue.text)))])
         case .integer(let range):
             .object(

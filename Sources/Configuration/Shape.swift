@@ -34,6 +34,10 @@ indirect enum Shape: Sendable {
     /// A list of at least `minimum` elements.
     case list(Shape, minimum: Int)
     case text(TextRule)
+    /// A text, or an object with exactly these keys.
+    case textOr(TextRule, [Key])
+    /// A text, a flag, an integer or null, or a list of such.
+    case scalars
     /// One of these words.
     case word([String])
     case integer(ClosedRange<Int64>)

@@ -35,6 +35,11 @@ struct ShapeCheck {
         case .text(let rule):
             guard let text = node.text else { return wrongKind(node, key, "a text") }
             if let fault = rule.fault(in: text) { add(node.at, key, fault) }
+        case .textOr(let rule, let keys):
+            if case .object = node.value { return checkObject(node, keys, key: key, pattern: pattern) }
+            guard let text = node.text else { return wrongKind(node, key, "a text or an object") }
+            if let fault = rule.fault(in: text) { add(node.at, key, fault) }
+        case .scalars: checkScalars(node, key: key)
         case .word(let words): checkWord(node, words, key: key, pattern: pattern)
         case .integer(let range): checkInteger(node, range, key: key)
         case .number(let range): checkNumber(node, range, key: key)
@@ -87,6 +92,28 @@ struct ShapeCheck {
             let path = JSON5Reader.join(key, member.key)
             if let fault = rule.fault(in: member.key) { add(member.keyAt, path, "the name \(fault)") }
             check(member.value, shape, key: path, pattern: "\(pattern).*")
+        }
+    }
+
+    private mutating func checkScalars(_ node: ConfigNode, key: String) {
+        switch node.value {
+        case .list(let elements):
+            if elements.isEmpty { add(node.at, key, "must not be empty") }
+            for (index, element) in elements.enumerated() {
+                if case .list = element.value {
+                    wrongKind(element, "\(key)[\(index)]", "a text, a flag, an integer or null")
+                } else {
+                    checkScalars(element, key: "\(key)[\(index)]")
+                }
+            }
+        case .text(let text):
+            if text.utf8.count > TextRule.maximumText {
+                add(node.at, key, "is longer than \(TextRule.maximumText) bytes")
+            }
+        case .number(let number):
+            if number.integer == nil { add(node.at, key, "must be an integer; write other numbers as text") }
+        case .flag, .null: break
+        case .object: wrongKind(node, key, "a text, a flag, an integer, null or a list of such")
         }
     }
 

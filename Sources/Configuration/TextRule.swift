@@ -5,8 +5,9 @@ enum TextRule: Sendable {
     case legalEntity, warehouseCode, channelName, speaker, storeName, issuer
     case consumerGroup, topic, broker, listen
     case pointer, channelWord, label
+    case tableName, tableWord, tableMeaning, routeSubject, referenceKind, tag, currency, decimal
     case odooURL, storeURL
-    case decimal, edge
+    case tolerance, edge
 
     /// The longest identifier, in bytes.
     static let maximumIdentifier = 128
@@ -18,10 +19,19 @@ enum TextRule: Sendable {
     /// The longest issuer, in bytes, as the decoder has it.
     static let maximumIssuer = 64
 
+    /// The longest tag, name of a rule or of a table, in bytes.
+    static let maximumTag = 64
+
     /// How many names of this kind one object may have, or nil: as many as the file can hold.
     var maximumNames: Int? {
         // The decoder's table of words.
-        if case .channelWord = self { 250 } else { nil }
+        switch self {
+        case .channelWord: 250
+        case .tableWord: Mapping.maximumWords
+        case .tableName: 32
+        case .routeSubject: RouteRule.maximumSubjects
+        default: nil
+        }
     }
 
     /// A regular expression that every text of this kind matches, for the JSON Schemas; nil where there is none.
@@ -34,9 +44,13 @@ enum TextRule: Sendable {
         case .broker, .listen: ":[0-9]{1,5}$"
         case .pointer: "^/([^~]|~[01])*$"
         case .odooURL: "^[Hh][Tt][Tt][Pp][Ss]?://"
-        case .decimal: "^[0-9]{1,18}([.][0-9]{1,9})?$"
+        case .tolerance: "^[0-9]{1,18}([.][0-9]{1,9})?$"
         case .edge: EdgeName.pattern
-        case .channelWord, .label, .storeURL: nil
+        case .tag: "^[!-+.-~]{1,\(Self.maximumTag)}$"
+        case .currency: "^[A-Z]{3}$"
+        case .decimal: "^-?[0-9]+([.][0-9]+)?$"
+        case .tableName: "^[a-z0-9_]{1,\(Self.maximumTag)}$"
+        case .channelWord, .label, .storeURL, .tableWord, .tableMeaning, .routeSubject, .referenceKind: nil
         }
     }
 
@@ -70,10 +84,49 @@ enum TextRule: Sendable {
         case .listen: return NetworkAddress.listenFault(text)
         case .pointer: return Self.pointerFault(text)
         case .channelWord, .label: return Self.labelFault(text)
+        case .tableName, .tableWord, .tableMeaning, .routeSubject, .referenceKind, .tag, .currency, .decimal:
+            return mappingFault(in: text)
         case .odooURL: return WebAddress.fault(in: text)
         case .storeURL: return StoreAddress.fault(in: text)
-        case .decimal: return Self.decimalFault(text)
+        case .tolerance: return Self.decimalFault(text)
         case .edge: return EdgeName.fault(in: text)
+        }
+    }
+
+    /// The rules of texts that belong to mappings and routes.
+    private func mappingFault(in text: String) -> String? {
+        switch self {
+        case .tableName:
+            let isName = text.utf8.allSatisfy { (0x61...0x7A).contains($0) || (0x30...0x39).contains($0) || $0 == 0x5F }
+            guard isName, text.utf8.count <= Self.maximumTag else {
+                return "must be a name of small letters, digits and \"_\", not \(quoted(text))"
+            }
+            return nil
+        case .tableWord, .tableMeaning:
+            // A meaning may be nothing but the rest of the word.
+            if text.utf8.dropLast().contains(UInt8(ascii: "*")) {
+                return "may have \"*\" only at its end, where it stands for the rest, unlike \(quoted(text))"
+            }
+            return Self.labelFault(text)
+        case .routeSubject:
+            if ConfigurationDraft.routeSubject(text) != nil { return nil }
+            let fields = RouteRule.fields.map(\.rawValue).joined(separator: ", ")
+            return "is none of /pointer, header:NAME, topic, \(fields)"
+        case .referenceKind:
+            if text.hasPrefix("/") { return Self.pointerFault(text) }
+            let kinds = ReferenceKind.allCases.map(\.name)
+            if kinds.contains(text) { return nil }
+            return "must be a JSON pointer or one of \(kinds.joined(separator: ", ")), not \(quoted(text))"
+        case .tag:
+            guard text.utf8.count <= Self.maximumTag else { return "is longer than \(Self.maximumTag) bytes" }
+            if text.utf8.contains(UInt8(ascii: ",")) { return "must not contain \",\", as \(quoted(text)) does" }
+            return Self.identifierFault(text, withoutSlash: false)
+        case .currency:
+            let isCode = text.utf8.count == 3 && text.utf8.allSatisfy { (0x41...0x5A).contains($0) }
+            return isCode ? nil : "must be a currency code of three capital letters, not \(quoted(text))"
+        case .decimal:
+            return ExactDecimal(text) == nil ? "must be a decimal of at most 18 digits and 9 places" : nil
+        default: return nil
         }
     }
 

@@ -21,6 +21,9 @@
     @usableFromInline var lines: [OrderLine] = []
     @usableFromInline var facts: Facts?
     @usableFromInline var refusal: Refusal?
+    @usableFromInline var customerGroup: Slice = .none
+    @usableFromInline var rule: Int16 = -1
+    var unmappedTable: Int16 = -1
 
     init(source: SourcePosition, bytes: [UInt8], payloadCount: Int, contentHash: UInt64, channel: Int32) {
         self.source = source

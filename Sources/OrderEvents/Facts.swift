@@ -73,12 +73,18 @@ public final class Facts: Sendable {
     public let references: [Reference]
     /// Totals by line at the event's time.
     public let allocation: [LineQuantity]
-    /// Goods that left.
+    /// Goods that left; nil: none.
     public let shipment: Shipment?
-    /// Document of accounting.
+    /// Document of accounting; nil: none.
     public let invoice: Invoice?
-    /// Money.
+    /// Money; nil: none.
     public let payment: Payment?
+    /// Where a mapped channel tells several at once: those behind the first.
+    public let moreShipments: [Shipment]
+    /// Where a mapped channel tells several at once: those behind the first.
+    public let moreInvoices: [Invoice]
+    /// Where a mapped channel tells several at once: those behind the first.
+    public let morePayments: [Payment]
     /// Reason of `on_hold`, or which hold a `release` ends.
     public let hold: Hold?
     /// Goods that will not be delivered.
@@ -87,7 +93,8 @@ public final class Facts: Sendable {
     /// What one event tells; see the properties.
     public init(
         references: [Reference] = [], allocation: [LineQuantity] = [], shipment: Shipment? = nil,
-        invoice: Invoice? = nil, payment: Payment? = nil, hold: Hold? = nil, cancellation: Cancellation? = nil
+        invoice: Invoice? = nil, payment: Payment? = nil, hold: Hold? = nil, cancellation: Cancellation? = nil,
+        moreShipments: [Shipment] = [], moreInvoices: [Invoice] = [], morePayments: [Payment] = []
     ) {
         self.references = references
         self.allocation = allocation
@@ -96,14 +103,28 @@ public final class Facts: Sendable {
         self.payment = payment
         self.hold = hold
         self.cancellation = cancellation
+        self.moreShipments = moreShipments
+        self.moreInvoices = moreInvoices
+        self.morePayments = morePayments
     }
+
+    /// All shipments that the event tells.
+    public var shipments: [Shipment] { (shipment.map { [$0] } ?? []) + moreShipments }
+    /// All invoices that the event tells.
+    public var invoices: [Invoice] { (invoice.map { [$0] } ?? []) + moreInvoices }
+    /// All payments that the event tells.
+    public var payments: [Payment] { (payment.map { [$0] } ?? []) + morePayments }
 
     /// Bytes of memory that the facts hold, for budgets.
     public var cost: Int {
-        let quantities =
+        var quantities =
             allocation.count + (shipment?.lines.count ?? 0) + (invoice?.lines.count ?? 0)
             + (cancellation?.lines.count ?? 0)
-        return 256 + references.count * MemoryLayout<Reference>.stride
+        for shipment in moreShipments { quantities += shipment.lines.count }
+        for invoice in moreInvoices { quantities += invoice.lines.count }
+        return 320 + references.count * MemoryLayout<Reference>.stride
             + quantities * MemoryLayout<LineQuantity>.stride
+            + moreShipments.count * MemoryLayout<Shipment>.stride + moreInvoices.count * MemoryLayout<Invoice>.stride
+            + morePayments.count * MemoryLayout<Payment>.stride
     }
 }

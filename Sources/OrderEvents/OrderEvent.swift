@@ -271,6 +271,18 @@ public struct OrderEvent: Sendable {
         @inlinable get { decoded.fields.refusal }
         set { change { $0.refusal = newValue } }
     }
+    /// The customer's group, which is a tag of the event in the journal.
+    public var customerGroup: Slice {
+        @inlinable get { decoded.fields.customerGroup }
+        set { change { $0.customerGroup = newValue } }
+    }
+    /// Index of the channel's routing rule that took the event; -1: none did.
+    public var rule: Int16 {
+        @inlinable get { decoded.fields.rule }
+        set { change { $0.rule = newValue } }
+    }
+    /// The closed look-up table that lacked a word of the event, as an index into the decoder's `tables`; -1: none.
+    public var unmappedTable: Int16 { decoded.fields.unmappedTable }
 
     /// The text of a slice as a `String`: allocates; not for the data path.
     public func text(_ slice: Slice) -> String {

@@ -63,6 +63,39 @@ extension Timestamp {
         self.init(rfc3339: bytes.span)
     }
 
+    /// Reads digits that count units since 1970, with digits behind a point where they have some; those beyond
+    /// microseconds are cut off.
+    ///
+    /// - Returns: nil for anything else (a minus, an exponent, spaces), and for points after 9999.
+    init?(epoch text: Span<UInt8>, unit: Int64) {
+        guard text.count > 0, text.count <= Self.maximumTextBytes else { return nil }
+        var total: Int64 = 0
+        var place = unit
+        var digits = 0
+        var behindPoint = false
+        for index in 0..<text.count {
+            let byte = text[index]
+            if byte == 0x2E, !behindPoint, digits > 0 {
+                behindPoint = true
+                digits = 0
+                continue
+            }
+            let digit = Int64(byte &- 0x30)
+            guard digit < 10, byte >= 0x30 else { return nil }
+            digits += 1
+            if behindPoint {
+                place /= 10
+                total += digit * place
+            } else {
+                // The bound is far below what 64 bits hold, so neither step overflows.
+                total = total * 10 + digit * unit
+                guard total <= Self.maximum.microseconds else { return nil }
+            }
+        }
+        guard digits > 0, total <= Self.maximum.microseconds else { return nil }
+        self.init(microseconds: total)
+    }
+
     /// The point as RFC 3339 in UTC, with as many places (0, 3 or 6) as it needs.
     ///
     /// Points outside 1970..9999 are written as the nearest end of that range.

@@ -121,6 +121,9 @@ extension Order {
         if let told = facts.shipment { news.add(take(told, event, teller, warehouse)) }
         if let told = facts.invoice { news.add(take(told, event, teller)) }
         if let told = facts.payment { news.add(take(told, event, teller)) }
+        for told in facts.moreShipments { news.add(take(told, event, teller, warehouse)) }
+        for told in facts.moreInvoices { news.add(take(told, event, teller)) }
+        for told in facts.morePayments { news.add(take(told, event, teller)) }
         if !facts.allocation.isEmpty { news.add(takeAllocation(facts.allocation, event, teller, warehouse)) }
         if let told = facts.cancellation { news.add(take(told, event, teller)) }
         return news

@@ -122,6 +122,13 @@ public enum ApplyStatements {
                       legal_entity, channel, event_id, order_ref, warehouse, code, payload)
         FROM STDIN (FORMAT binary)
         """
+    /// The same for batches with an event that a routing rule took, or whose customer has a group: two more columns.
+    public static let copyRoutedJournal = """
+        COPY journal (source_offset, occurred_at, logged_at, recorded_at, content_hash, sequence, order_version,
+                      source_partition, outcome, disposition, status, milestone, state_before, state_after,
+                      legal_entity, channel, event_id, order_ref, warehouse, code, payload, rule, tags)
+        FROM STDIN (FORMAT binary)
+        """
     /// How many columns `copyJournal` has.
     public static let journalColumns: Int16 = 21
 

@@ -52,8 +52,23 @@ public struct EntityRules: Sendable {
     }
 }
 
-/// Reads an event's payload again when its turn comes: (name of the channel, payload, position) -> event.
-public typealias ParkedDecoding = @Sendable (String, [UInt8], SourcePosition) -> OrderEvent?
+/// Reads an event's payload again when its turn comes: (name of the channel, of the legal entity, payload, position)
+/// -> event.
+public typealias ParkedDecoding = @Sendable (String, String, [UInt8], SourcePosition) -> OrderEvent?
+
+/// A routing rule of a channel, as the journal names it.
+public struct RouteLabel: Equatable, Sendable {
+    /// Its name.
+    public var name: String
+    /// What it says of the events that it takes; without commas.
+    public var tags: [String]
+
+    /// A label; see the properties.
+    public init(name: String, tags: [String]) {
+        self.name = name
+        self.tags = tags
+    }
+}
 
 /// What workers need to know of the configuration.
 ///
@@ -76,6 +91,10 @@ public struct ApplySettings: Sendable {
     public var feeds: HeardFeeds
     /// Decodes and routes a parked payload.
     public var decodeParked: ParkedDecoding
+    /// Routing rules by channel; an event's `rule` is an index into its channel's.
+    public var routes: [[RouteLabel]] = []
+    /// Whether a channel has rules, or tells groups of customers: only then events are asked for what they say of it.
+    public var routesEvents = false
 
     /// Settings; see the properties.
     public init(
@@ -90,6 +109,26 @@ public struct ApplySettings: Sendable {
         self.journalRetention = journalRetention
         self.feeds = feeds
         self.decodeParked = decodeParked
+    }
+
+    /// Whether the journal has something to say of how one of the batch's events was routed.
+    func isAnyRouted(_ plan: BatchPlan, _ items: [Taken]) -> Bool {
+        routesEvents
+            && plan.journal.contains { row in
+                guard case .event(let event) = items[row.item] else { return false }
+                return event.rule >= 0 || !event.customerGroup.isEmpty
+            }
+    }
+
+    /// What the journal says of how the event was routed; nil: no rule took it, and its customer has no group.
+    func route(of event: OrderEvent) -> (rule: String?, tags: String?)? {
+        guard event.rule >= 0 || !event.customerGroup.isEmpty else { return nil }
+        let channel = Int(event.channel)
+        let labels = routes.indices.contains(channel) ? routes[channel] : []
+        let label = labels.indices.contains(Int(event.rule)) ? labels[Int(event.rule)] : nil
+        var tags = label?.tags ?? []
+        if !event.customerGroup.isEmpty { tags.append(event.text(event.customerGroup)) }
+        return (label?.name, tags.isEmpty ? nil : tags.joined(separator: ","))
     }
 
     /// Name of the legal entity, `unknown` for dead letters.

@@ -144,18 +144,25 @@ enum BatchReading {
         let rows = try connection.query(ApplyStatements.loadParked, parameters)
         for row in 0..<rows.count {
             let index = waiting[Int(rows.int64(row, 0)) - 1]
-            if let parked = parkedEvent(rows, row, settings) { orders[index].parked.append(parked) }
+            if let parked = parkedEvent(rows, row, of: orders[index].entity, settings) {
+                orders[index].parked.append(parked)
+            }
         }
     }
 
     /// A row of what waits; nil: it cannot be read.
-    static func parkedEvent(_ rows: borrowing Rows, _ row: Int, _ settings: ApplySettings) -> ParkedEvent? {
+    static func parkedEvent(
+        _ rows: borrowing Rows, _ row: Int, of entity: Int32, _ settings: ApplySettings
+    ) -> ParkedEvent? {
         // Store numbers are not process indexes: kept apart as negative numbers, only to tell positions apart.
         let source = SourcePosition(
             partition: -2 - rows.int32(row, 7), epoch: 0, offset: rows.int64(row, 8),
             loggedAt: rows.optionalTimestamp(row, 9).map { Timestamp(microseconds: $0) },
             polledAt: Timestamp(microseconds: rows.timestamp(row, 6)))
-        guard let event = settings.decodeParked(rows.text(row, 1), rows.bytes(row, 10), source) else { return nil }
+        let name = settings.entityName(entity)
+        guard let event = settings.decodeParked(rows.text(row, 1), name, rows.bytes(row, 10), source) else {
+            return nil
+        }
         return ParkedEvent(
             event: event, code: ExceptionCode(rawValue: rows.text(row, 4)) ?? .sequenceGap,
             warehouse: rows.text(row, 3),

@@ -80,9 +80,11 @@ struct BatchWriter: Sendable {
         let begins = !plan.journal.isEmpty
         if isSettled { plan.noteVerdicts() }
         if !plan.journal.isEmpty || !plan.verdicts.isEmpty {
-            fillJournal(plan, items, numbers, settings, now)
-            fillVerdicts(plan, settings, now)
-            _ = try connection.copyIn(ApplyStatements.copyJournal, &journal, beginning: begins)
+            let isRouted = settings.isAnyRouted(plan, items)
+            fillJournal(plan, items, numbers, settings, now, isRouted: isRouted)
+            fillVerdicts(plan, settings, now, isRouted: isRouted)
+            let statement = isRouted ? ApplyStatements.copyRoutedJournal : ApplyStatements.copyJournal
+            _ = try connection.copyIn(statement, &journal, beginning: begins)
         }
         if !lookAgain.isEmpty {
             // Behind the claim, so that a row cannot leave the journal unseen any more: if it did, it is there now.
@@ -111,14 +113,15 @@ struct BatchWriter: Sendable {
     }
 
     private mutating func fillJournal(
-        _ plan: BatchPlan, _ items: [Taken], _ numbers: [Int32: Int32], _ settings: ApplySettings, _ now: Timestamp
+        _ plan: BatchPlan, _ items: [Taken], _ numbers: [Int32: Int32], _ settings: ApplySettings, _ now: Timestamp,
+        isRouted: Bool
     ) {
         journal.reset()
         for index in plan.journalOrder {
             let row = plan.journal[index]
             guard case .event(let event) = items[row.item] else { continue }
             let evaluation = row.evaluation
-            journal.beginRow(columns: ApplyStatements.journalColumns)
+            journal.beginRow(columns: ApplyStatements.journalColumns + (isRouted ? 2 : 0))
             journal.int64(event.source.offset)
             journal.timestamp(microsecondsSinceUnixEpoch: event.occurredAt.microseconds)
             if let logged = event.source.storableLoggedAt {
@@ -148,6 +151,10 @@ struct BatchWriter: Sendable {
             journal.text(row.warehouse)
             if let code = evaluation.code { journal.text(code.rawValue) } else { journal.null() }
             journal.bytea(event.bytes, 0, event.payloadCount)
+            guard isRouted else { continue }
+            let route = settings.route(of: event)
+            journal.text(route?.rule)
+            journal.text(route?.tags)
         }
     }
 

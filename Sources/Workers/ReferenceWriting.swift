@@ -128,7 +128,7 @@ extension BatchWriter {
         var waited = [[ParkedEvent]](repeating: [], count: names.count)
         for row in 0..<rows.count {
             let number = Int(rows.int64(row, 0)) - 1
-            if let parked = BatchReading.parkedEvent(rows, row, settings) {
+            if let parked = BatchReading.parkedEvent(rows, row, of: names[number].key.entity, settings) {
                 waited[number].append(parked)
             } else {
                 let order = names[number].order

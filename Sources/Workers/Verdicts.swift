@@ -75,7 +75,9 @@ extension VerdictRow {
 
 extension BatchWriter {
     /// Adds the verdicts to the journal's rows, in key order, behind all rows of channels.
-    mutating func fillVerdicts(_ plan: BatchPlan, _ settings: ApplySettings, _ now: Timestamp) {
+    mutating func fillVerdicts(
+        _ plan: BatchPlan, _ settings: ApplySettings, _ now: Timestamp, isRouted: Bool = false
+    ) {
         guard !plan.verdicts.isEmpty else { return }
         let sorted = plan.verdicts.sorted {
             ($0.entity, plan.orders[$0.order].ref) < ($1.entity, plan.orders[$1.order].ref)
@@ -88,7 +90,7 @@ extension BatchWriter {
             let id = VerdictRow.eventID(orderRef: ref, revision: revision)
             let payload = Order.event(
                 of: row.verdict, legalEntity: entity, orderRef: ref, eventID: id, at: row.at)
-            journal.beginRow(columns: ApplyStatements.journalColumns)
+            journal.beginRow(columns: ApplyStatements.journalColumns + (isRouted ? 2 : 0))
             journal.int64(revision)
             journal.timestamp(microsecondsSinceUnixEpoch: row.at.microseconds)
             journal.null()
@@ -110,6 +112,9 @@ extension BatchWriter {
             journal.text("")
             if let code = row.verdict.codes.first { journal.text(code.rawValue) } else { journal.null() }
             journal.bytea(payload, 0, payload.count)
+            guard isRouted else { continue }
+            journal.null()
+            journal.null()
         }
     }
 

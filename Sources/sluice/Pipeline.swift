@@ -103,7 +103,7 @@ final class Pipeline: Sendable {
         self.checks = checks
 
         // Ingest.
-        let router = RecordRouter(wiring)
+        let router = RecordRouter(wiring, drift: DriftMetrics(registry, log: log))
         self.router = router
         let entities = wiring.laneMap.entities.map { (name: $0.name, store: $0.store) }
         let instance = configuration.kafka.instanceID ?? "\(ProcessInfo.processInfo.hostName):\(getpid())"

@@ -7,7 +7,6 @@ import Orders
 import Partitioner
 import Postgres
 import Store
-import Synchronization
 import Workers
 
 // From the configuration to what each stage needs. Stages do not know the configuration, nor each other.
@@ -52,11 +51,7 @@ struct Wiring {
                     name: entity.name, weight: entity.weight, store: storeIndex[entity.store] ?? 0,
                     warehouses: entity.warehouses.map { ($0.code, $0.aliases) }, channels: channels)
             })
-        var formats: [ChannelFormat] = []
-        for (index, channel) in configuration.channels.enumerated() {
-            formats.append(try Self.format(channel, index: Int32(index)))
-        }
-        self.formats = formats
+        formats = configuration.channels.enumerated().map { $1.channelFormat(index: Int32($0)) }
         var connections: [ConnectionSettings] = []
         for store in configuration.stores { connections.append(try Self.connection(store)) }
         self.connections = connections
@@ -74,45 +69,13 @@ struct Wiring {
         }
     }
 
-    private static func format(_ channel: ChannelSettings, index: Int32) throws(CommandFailure) -> ChannelFormat {
-        guard let fields = channel.mapping else {
-            return ChannelFormat(name: channel.name, index: index, kind: .canonical, issuer: channel.issuer)
-        }
-        do {
-            var mapping = try Mapping(
-                eventID: JSONPointer(fields.eventID), orderRef: JSONPointer(fields.orderRef),
-                legalEntity: .pointer(JSONPointer(fields.legalEntity)), status: JSONPointer(fields.status),
-                occurredAt: JSONPointer(fields.occurredAt),
-                statuses: Dictionary(uniqueKeysWithValues: fields.statuses.map { ($0.word, $0.status) }),
-                milestones: Dictionary(uniqueKeysWithValues: fields.milestones.map { ($0.word, $0.milestone) }))
-            mapping.warehouse = try fields.warehouse.map { .pointer(try JSONPointer($0)) }
-            mapping.sequence = try fields.sequence.map { try JSONPointer($0) }
-            mapping.currency = try fields.currency.map { try JSONPointer($0) }
-            mapping.total = try fields.total.map { try JSONPointer($0) }
-            mapping.customerRef = try fields.customerRef.map { try JSONPointer($0) }
-            mapping.customerName = try fields.customerName.map { try JSONPointer($0) }
-            if let told = fields.lines {
-                var lines = Mapping.Lines(at: try JSONPointer(told.at))
-                lines.line = try told.line.map { try JSONPointer($0) }
-                lines.sku = try JSONPointer(told.sku)
-                lines.quantity = try JSONPointer(told.quantity)
-                lines.unitPrice = try told.unitPrice.map { try JSONPointer($0) }
-                lines.tax = try told.tax.map { try JSONPointer($0) }
-                mapping.lines = lines
-            }
-            return ChannelFormat(name: channel.name, index: index, kind: .mapped(mapping), issuer: channel.issuer)
-        } catch {
-            throw CommandFailure(code: .configuration, message: "channel \(channel.name): \(error)")
-        }
-    }
-
     /// What the workers of a store need.
     func applySettings(ofStore store: String) -> ApplySettings {
         let decoders = formats.map { EventDecoder($0) }
         let names = configuration.channels.map(\.name)
         let indexes = Dictionary(uniqueKeysWithValues: names.enumerated().map { ($1, $0) })
         let laneMap = laneMap
-        return ApplySettings(
+        var settings = ApplySettings(
             lanes: laneMap.lanes,
             channels: configuration.channels.map { ChannelRules(name: $0.name, sequenceFrom: $0.sequenceFrom) },
             entities: configuration.entities.map {
@@ -122,12 +85,21 @@ struct Wiring {
             },
             keyRetention: configuration.retention.keys.wholeMicroseconds,
             journalRetention: configuration.retention.journal.wholeMicroseconds, feeds: feeds(ofStore: store),
-            decodeParked: { channel, payload, source in
-                guard let index = indexes[channel] else { return nil }
-                let taken = decoders[index].decode(value: payload, key: nil, source: source)
-                guard case .event(let event) = laneMap.route(taken, channelName: channel) else { return nil }
+            decodeParked: { channel, entity, payload, source in
+                guard let index = indexes[channel],
+                    let read = decoders[index].decodeAgain(payload, legalEntity: entity, source: source),
+                    case .event(let event) = laneMap.route(.event(read), channelName: channel)
+                else { return nil }
                 return event
             })
+        settings.routes = configuration.channels.map { channel in
+            channel.routes.map { RouteLabel(name: $0.name, tags: $0.tags) }
+        }
+        settings.routesEvents = configuration.channels.contains { channel in
+            !channel.routes.isEmpty || channel.format == .cloudevents
+                || channel.mapping?[.event, .customerGroup] != nil
+        }
+        return settings
     }
 
     /// By which names of facts the entity's channels name its orders.
@@ -249,41 +221,5 @@ extension Duration {
     var wholeMicroseconds: Int64 {
         let (seconds, attoseconds) = components
         return seconds * 1_000_000 + attoseconds / 1_000_000_000_000
-    }
-}
-
-/// Decodes by the topic's channel, and routes.
-final class RecordRouter: RecordDecoding {
-    /// Records polled since the start.
-    let polled = Atomic(0)
-    private let decoders: [EventDecoder]
-    private let channels: [String]
-    private let laneMap: LaneMap
-
-    /// `topics` of IngestSettings in the same sequence: topic -> channel.
-    init(_ wiring: Wiring) {
-        var decoders: [EventDecoder] = []
-        var channels: [String] = []
-        for (channel, format) in zip(wiring.configuration.channels, wiring.formats) {
-            for _ in channel.topics {
-                decoders.append(EventDecoder(format))
-                channels.append(channel.name)
-            }
-        }
-        self.decoders = decoders
-        self.channels = channels
-        self.laneMap = wiring.laneMap
-    }
-
-    func decode(
-        topic: Int32, value: [UInt8]?, key: () -> [UInt8]?, headers: () -> [PolledHeader], source: SourcePosition
-    ) -> Taken {
-        polled.add(1, ordering: .relaxed)
-        let channel = channels[Int(topic)]
-        let taken = laneMap.route(
-            decoders[Int(topic)].decode(value: value, key: nil, source: source), channelName: channel)
-        guard case .deadLetter(var letter) = taken else { return taken }
-        letter.key = key().map { Array($0.prefix(DeadLetter.maximumKeptBytes)) }
-        return .deadLetter(letter)
     }
 }

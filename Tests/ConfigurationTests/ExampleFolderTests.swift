@@ -40,28 +40,52 @@ import Testing
         #expect(channels.map(\.name) == ["amazon-eu", "dhl", "portal", "wms"])
         #expect(channels[2] == ChannelSettings(name: "portal", topics: ["portal.orders"]))
         #expect(channels[3].topics == ["wms.allocations", "wms.shipments"])
-        #expect(channels[1].mapping?.milestones.map(\.word) == ["NA", "OK", "PU", "TR"])
-        #expect(channels[1].mapping?.warehouse == nil)
+        #expect(channels[1].mapping?.milestones.keys.sorted() == ["NA", "OK", "PU", "TR"])
+        #expect(channels[1].mapping?[.event, .warehouse] == nil)
         let amazon = channels[0]
         #expect(amazon.issuer == "amazon-eu")
         #expect(amazon.sequenceFrom == 1)
-        typealias Status = MappingSettings.StatusEntry
+        func at(_ pointers: [MappedField: String]) throws -> [MappedField: FieldSource] {
+            try pointers.mapValues { .at(try JSONPointer($0)) }
+        }
+        var event = Mapping.Group(
+            fields: try at([
+                .eventID: "/notificationId", .orderRef: "/payload/orderId", .legalEntity: "/payload/merchant",
+                .warehouse: "/payload/fulfilment/node", .status: "/payload/status", .occurredAt: "/payload/updatedAt",
+                .sequence: "/payload/revision", .currency: "/payload/currency", .total: "/payload/total/amount",
+            ]))
+        event.fields[.currency]?.otherwise = "EUR"
+        event.fields[.total]?.format = .number
         #expect(
             amazon.mapping
-                == MappingSettings(
-                    eventID: "/notificationId", orderRef: "/payload/orderId", legalEntity: "/payload/merchant",
-                    warehouse: "/payload/fulfilment/node", status: "/payload/status",
-                    occurredAt: "/payload/updatedAt", sequence: "/payload/revision",
-                    lines: LineMappingSettings(
-                        at: "/payload/items", sku: "/sku", quantity: "/qty", unitPrice: "/price/amount"),
-                    statuses: [
-                        Status(word: "Canceled", status: .state(.cancelled)),
-                        Status(word: "PartiallyShipped", status: .state(.partiallyFulfilled)),
-                        Status(word: "Pending", status: .state(.received)),
-                        Status(word: "Shipped", status: .state(.shipped)),
-                        Status(word: "Unshipped", status: .state(.received)),
+                == Mapping(
+                    groups: [
+                        .event: event,
+                        .shipment: Mapping.Group(
+                            at: try JSONPointer("/payload/packages"),
+                            fields: try at([.ref: "/id", .carrier: "/carrier", .tracking: "/trackingNumber"])),
+                        .shipmentLines: Mapping.Group(
+                            at: try JSONPointer("/items"), fields: try at([.sku: "/sku", .quantity: "/qty"])),
+                        .lines: Mapping.Group(
+                            at: try JSONPointer("/payload/items"),
+                            fields: try at([.sku: "/sku", .quantity: "/qty", .unitPrice: "/price/amount"])),
                     ],
-                    milestones: [MappingSettings.MilestoneEntry(word: "Delivered", milestone: .delivered)]))
+                    statuses: [
+                        "Canceled": .state(.cancelled), "PartiallyShipped": .state(.partiallyFulfilled),
+                        "Pending": .state(.received), "Shipped": .state(.shipped), "Unshipped": .state(.received),
+                    ], milestones: ["Delivered": .delivered],
+                    values: ["sku": ["AMZ-*": "*"], "carrier": ["DHL_PAKET": "DHL"]]))
+        #expect(
+            amazon.routes == [
+                RouteRule(
+                    name: "b2b", when: [RouteRule.Condition(.pointer(try JSONPointer("/payload/b2b")), ["true"])],
+                    tags: ["b2b"])
+            ])
+    }
+
+    @Test func theExamplesSamplesHoldAndCoverEverything() throws {
+        let (configuration, samples) = try Configuration.prove(path: path)
+        #expect(samples == 8 && configuration.warnings == [])
     }
 
     @Test func theEntitiesGiveTheseSettings() throws {

@@ -172,12 +172,16 @@ struct Refusal: Sendable, CustomTestStringConvertible {
                 "3: topics[0]: \"sluice.dead-letters\" is kafka.dead_letter_topic: dead letters would "
                     + "be read again for ever"
             ),
-            plus("format: \"cloudevents\",", "4: format: \"cloudevents\" is not built yet"),
-            plus("format: \"avro\",", "4: format: \"avro\" is none of json"),
+            plus("format: \"avro\",", "4: format: \"avro\" is none of json, cloudevents"),
             plus("priority: \"bulk\",", "4: priority: not built yet"),
-            plus("values: {}, route: [],", "4: values: not built yet", "4: route: not built yet"),
-            plus("order: { kind: \"tracking\" },", "4: order.kind: \"tracking\" is not built yet"),
-            plus("order: { kind: \"ordre\" },", "4: order.kind: \"ordre\" is none of order; did you mean \"order\"?"),
+            plus(
+                "values: {}, route: [],",
+                "4: values: has no effect without fields: the canonical event speaks canonical words",
+                "4: route: must not be empty"),
+            plus(
+                "order: { kind: \"ordre\" },",
+                "4: order.kind: \"ordre\" is none of order, purchase_order, wms_order, shipment, tracking, invoice, "
+                    + "odoo; did you mean \"order\"?"),
             plus("order: { issuer: \"a/b\" },", "4: order.issuer: must not contain \"/\", as \"a/b\" does"),
             plus("sequence_from: -1,", "4: sequence_from: must be an integer from 0 on"),
             plus(
@@ -211,7 +215,7 @@ struct Refusal: Sendable, CustomTestStringConvertible {
             Refusal(m, "event_id: \"/id\", ", "", "4: fields.event_id: is missing"),
             Refusal(m, "sku: \"/sku\", ", "", "6: fields.lines.sku: is missing"),
             Refusal(
-                m, "order_ref:", "order_reff:", "4: fields.order_ref: is missing",
+                m, "order_ref:", "order_reff:", "4: fields.order_ref: is missing, and reference too: one is needed",
                 "5: fields.order_reff: is no known key; did you mean \"order_ref\"?"),
             Refusal(m, "\"m\"", "\"odoo\"", "2: channel: \"odoo\" is a channel of Sluice's own; take another"),
             Refusal(m, "\"m\"", "\"a\"", "2: channel: \"a\" is taken already: channels/a.json5:2"),
@@ -348,7 +352,7 @@ struct Refusal: Sendable, CustomTestStringConvertible {
             try fixture.problems() == [
                 "sluice.json5:2: kafka.grup: is no known key; did you mean \"group\"?",
                 "channels/a.json5:4: topics: a comma or \"}\" is expected here, found \"f\"",
-                "channels/m.json5:5: fields.event_id: must be a text, not a number",
+                "channels/m.json5:5: fields.event_id: must be a text or an object, not a number",
                 "entities/x.json5:1: store: is missing",
                 "entities/x.json5:3: stor: is no known key; did you mean \"store\"?",
             ])

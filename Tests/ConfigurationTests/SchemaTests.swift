@@ -51,6 +51,11 @@ import Testing
             let about = schema["description"] as? String ?? ""
             #expect(about.hasSuffix("(not built yet)") && schema["type"] == nil, "\(path)")
         case .flag: #expect(schema["type"] as? String == "boolean", "\(path)")
+        case .textOr(_, let keys):
+            let choices = schema["anyOf"] as? [[String: Any]] ?? []
+            #expect(choices.first?["type"] as? String == "string" && choices.count == 2, "\(path)")
+            compare(.object(keys), choices.last ?? [:], path)
+        case .scalars: #expect((schema["type"] as? [String])?.count == 5, "\(path)")
         case .textOrSecret: #expect((schema["anyOf"] as? [Any])?.count == 2, "\(path)")
         case .secret: #expect(schema["maxProperties"] as? Int == 1, "\(path)")
         case .text, .duration, .size: #expect(schema["type"] as? String == "string", "\(path)")
@@ -77,6 +82,7 @@ import Testing
         switch shape {
         case .object(let keys):
             for key in keys { collect(key.shape, path.isEmpty ? key.name : "\(path).\(key.name)", &refused, &words) }
+        case .textOr(_, let keys): collect(.object(keys), path, &refused, &words)
         case .map(_, let shape, _): collect(shape, path + ".*", &refused, &words)
         case .list(let shape, _): collect(shape, path + "[]", &refused, &words)
         case .word(let list): words[path] = list

@@ -6,25 +6,25 @@ import Testing
 @Suite struct TrafficDecodingTests {
     /// The marketplace's format, as `DemoConfiguration` writes it.
     private static func mapping() throws -> Mapping {
-        func pointer(_ text: String) throws -> JSONPointer { try JSONPointer(text) }
+        func fields(_ pointers: [MappedField: String]) throws -> [MappedField: FieldSource] {
+            try pointers.mapValues { .at(try JSONPointer($0)) }
+        }
         var mapping = Mapping(
-            eventID: try pointer("/notificationId"), orderRef: try pointer("/payload/orderId"),
-            legalEntity: .pointer(try pointer("/payload/merchant")), status: try pointer("/payload/status"),
-            occurredAt: try pointer("/payload/updatedAt"),
             statuses: [
                 "Pending": .state(.received), "Unshipped": .state(.received), "Shipped": .state(.shipped),
                 "PartiallyShipped": .state(.partiallyFulfilled), "Canceled": .state(.cancelled),
             ], milestones: ["Delivered": .delivered])
-        mapping.warehouse = .pointer(try pointer("/payload/fulfilment/node"))
-        mapping.sequence = try pointer("/payload/revision")
-        mapping.currency = try pointer("/payload/currency")
-        mapping.total = try pointer("/payload/total")
-        var lines = Mapping.Lines(at: try pointer("/payload/items"))
-        lines.line = try pointer("/position")
-        lines.sku = try pointer("/sku")
-        lines.quantity = try pointer("/qty")
-        lines.unitPrice = try pointer("/price/amount")
-        mapping.lines = lines
+        mapping.groups[.event] = Mapping.Group(
+            fields: try fields([
+                .eventID: "/notificationId", .orderRef: "/payload/orderId", .legalEntity: "/payload/merchant",
+                .warehouse: "/payload/fulfilment/node", .status: "/payload/status", .occurredAt: "/payload/updatedAt",
+                .sequence: "/payload/revision", .currency: "/payload/currency", .total: "/payload/total",
+            ]))
+        mapping.groups[.lines] = Mapping.Group(
+            at: try JSONPointer("/payload/items"),
+            fields: try fields([
+                .line: "/position", .sku: "/sku", .quantity: "/qty", .unitPrice: "/price/amount",
+            ]))
         return mapping
     }
 

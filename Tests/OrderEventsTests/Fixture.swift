@@ -27,29 +27,32 @@ enum Fixture {
 
     static let canonical = EventDecoder(ChannelFormat(name: "portal", index: 7, kind: .canonical))
 
+    /// A source at a pointer.
+    static func at(_ pointer: String) throws -> FieldSource { .at(try JSONPointer(pointer)) }
+
+    static func fields(_ pointers: [MappedField: String]) throws -> [MappedField: FieldSource] {
+        try pointers.mapValues(at)
+    }
+
     static func mapping() throws -> Mapping {
         var mapping = Mapping(
-            eventID: try JSONPointer("/notificationId"), orderRef: try JSONPointer("/payload/orderId"),
-            legalEntity: .pointer(try JSONPointer("/payload/merchant")), status: try JSONPointer("/payload/status"),
-            occurredAt: try JSONPointer("/payload/updatedAt"),
             statuses: [
                 "Unshipped": .state(.received), "Shipped": .state(.shipped), "Freed": .release, "7": .state(.closed),
                 "Ausgeführt \u{1F69A}": .state(.shipped),
             ],
             milestones: ["Delivered": .delivered, "Shipped": .tracking])
-        mapping.warehouse = .pointer(try JSONPointer("/payload/fulfilment/node"))
-        mapping.sequence = try JSONPointer("/payload/revision")
-        mapping.currency = try JSONPointer("/payload/currency")
-        mapping.total = try JSONPointer("/payload/total")
-        mapping.customerRef = try JSONPointer("/payload/buyers/0/id")
-        mapping.customerName = try JSONPointer("/payload/buyers/0/a~1b~0c")
-        var lines = Mapping.Lines(at: try JSONPointer("/payload/items"))
-        lines.line = try JSONPointer("/no")
-        lines.sku = try JSONPointer("/sku")
-        lines.quantity = try JSONPointer("/qty")
-        lines.unitPrice = try JSONPointer("/price/amount")
-        lines.tax = try JSONPointer("/price/tax")
-        mapping.lines = lines
+        mapping.groups[.event] = Mapping.Group(
+            fields: try fields([
+                .eventID: "/notificationId", .orderRef: "/payload/orderId", .legalEntity: "/payload/merchant",
+                .warehouse: "/payload/fulfilment/node", .status: "/payload/status", .occurredAt: "/payload/updatedAt",
+                .sequence: "/payload/revision", .currency: "/payload/currency", .total: "/payload/total",
+                .customerRef: "/payload/buyers/0/id", .customerName: "/payload/buyers/0/a~1b~0c",
+            ]))
+        mapping.groups[.lines] = Mapping.Group(
+            at: try JSONPointer("/payload/items"),
+            fields: try fields([
+                .line: "/no", .sku: "/sku", .quantity: "/qty", .unitPrice: "/price/amount", .tax: "/price/tax",
+            ]))
         return mapping
     }
 

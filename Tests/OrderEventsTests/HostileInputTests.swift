@@ -7,7 +7,8 @@ import Testing
         let issued = EventDecoder(ChannelFormat(name: "portal", index: 0, kind: .canonical, issuer: "portal"))
         return [
             (Fixture.full, Fixture.canonical), (Fixture.least(#""later":{"\u0061":[1.5e3,null,true]}"#), issued),
-            (Fixture.mapped, try Fixture.mappedDecoder()),
+            (Fixture.mapped, try Fixture.mappedDecoder()), (MappedFactsTests.readable, try MappedFactsTests.decoder()),
+            (CloudEventTests.structured, CloudEventTests.decoder()),
         ]
     }
 
@@ -20,7 +21,13 @@ import Testing
             event.customerName,
         ]
         slices += event.lines.flatMap { [$0.line, $0.sku, $0.tax] }
-        slices += (event.facts?.references ?? []).flatMap { [$0.issuer, $0.value] }
+        slices += (event.facts?.references ?? []).flatMap { [$0.issuer, $0.value] } + [event.customerGroup]
+        for shipment in event.facts?.shipments ?? [] {
+            slices +=
+                [shipment.ref, shipment.carrier, shipment.tracking] + shipment.lines.flatMap { [$0.line, $0.sku] }
+        }
+        slices += (event.facts?.allocation ?? []).flatMap { [$0.line, $0.sku, $0.expected] }
+        slices += (event.facts?.payments ?? []).map(\.ref) + (event.facts?.invoices ?? []).map(\.ref)
         for slice in slices {
             #expect(Int(slice.start) + Int(slice.count) <= event.bytes.count)
             #expect(

@@ -85,8 +85,8 @@ import Testing
 
     @Test func constantsStandForFields() throws {
         let decoder = try Fixture.mappedDecoder(issuer: nil) {
-            $0.legalEntity = .constant("ACME-FR")
-            $0.warehouse = .constant("LYS1")
+            $0[.event, .legalEntity] = .constant("ACME-FR")
+            $0[.event, .warehouse] = .constant("LYS1")
         }
         let event = try Fixture.event(Fixture.mapped, by: decoder)
         #expect(event.text(event.legalEntity) == "ACME-FR" && event.text(event.warehouse) == "LYS1")
@@ -96,9 +96,9 @@ import Testing
 
     @Test func fieldsMayShareAPointer() throws {
         let decoder = try Fixture.mappedDecoder {
-            $0.eventID = try JSONPointer("/payload/orderId")
-            $0.customerName = try JSONPointer("/payload/orderId")
-            $0.lines?.tax = try JSONPointer("/sku")
+            $0[.event, .eventID] = try Fixture.at("/payload/orderId")
+            $0[.event, .customerName] = try Fixture.at("/payload/orderId")
+            $0[.lines, .tax] = try Fixture.at("/sku")
         }
         let event = try Fixture.event(
             Fixture.mapped.replacingOccurrence(of: "\"sku\":55", with: "\"sku\":\"S\""), by: decoder)

@@ -159,10 +159,11 @@ struct GoldenStore {
                     asked: [AskedReference(kind: .tracking, issuer: "dhl")])
             ],
             keyRetention: 30 * StoreFixture.day,
-            decodeParked: { name, payload, source in
-                guard let index = Self.channels.firstIndex(where: { $0.name == name }) else { return nil }
-                let taken = decoders[index].decode(value: payload, key: nil, source: source)
-                guard case .event(let event) = lanes.route(taken, channelName: name) else { return nil }
+            decodeParked: { name, entity, payload, source in
+                guard let index = Self.channels.firstIndex(where: { $0.name == name }),
+                    let read = decoders[index].decodeAgain(payload, legalEntity: entity, source: source),
+                    case .event(let event) = lanes.route(.event(read), channelName: name)
+                else { return nil }
                 return event
             })
     }

@@ -58,10 +58,11 @@ struct StoreFixture {
                 EntityRules(name: "BETA", parkTimeout: parkTimeout, delivers: false),
             ],
             keyRetention: 30 * Self.day, feeds: feeds,
-            decodeParked: { name, payload, source in
-                guard let index = Self.channels.firstIndex(of: name) else { return nil }
-                let taken = decoders[index].decode(value: payload, key: nil, source: source)
-                guard case .event(let event) = lanes.route(taken, channelName: name) else { return nil }
+            decodeParked: { name, entity, payload, source in
+                guard let index = Self.channels.firstIndex(of: name),
+                    let read = decoders[index].decodeAgain(payload, legalEntity: entity, source: source),
+                    case .event(let event) = lanes.route(.event(read), channelName: name)
+                else { return nil }
                 return event
             })
         var connection = try Connection(connectionSettings)

@@ -23,6 +23,7 @@ extension DecodePass {
             } catch { throw error.under("/" + name.word) }
         }
         do throws(JSONError) { try reader.endDocument(bytes) } catch { throw DecodeFailure(error) }
+        try route(format, orderRef: required.orderRef, bytes)
         if !required.hasEventID { throw .missing("/event_id") }
         if event.legalEntity.isEmpty { throw .missing("/legal_entity") }
         if !required.hasOccurredAt { throw .missing("/occurred_at") }
@@ -186,7 +187,7 @@ extension DecodePass {
         do throws(JSONError) {
             while true {
                 let key: JSONText
-                let value: UInt8?
+                let value: UInt16?
                 if let name = reader.nextShortName(&object, bytes) {
                     key = name.text
                     value = table.value(low: name.low, high: name.high, count: key.count)
@@ -197,7 +198,7 @@ extension DecodePass {
                         key.hasEscapes
                         ? Self.escapedValue(key, in: table, bytes) : table.value(of: bytes, key.start, key.count)
                 }
-                guard let value else {
+                guard let value = value.map({ UInt8(truncatingIfNeeded: $0) }) else {
                     try reader.note(key, in: object, bytes)
                     try reader.skipValue(bytes)
                     continue
@@ -210,10 +211,12 @@ extension DecodePass {
     }
 
     /// Looks a name with escapes up.
-    static func escapedValue(_ key: JSONText, in table: borrowing WordTable, _ bytes: Span<UInt8>) -> UInt8? {
+    static func escapedValue(
+        _ key: JSONText, in table: borrowing WordTable, scope: UInt16 = 0, _ bytes: Span<UInt8>
+    ) -> UInt16? {
         var plain: [UInt8] = []
         key.append(to: &plain, from: bytes)
-        return table.value(of: plain.span, 0, plain.count)
+        return table.value(of: plain.span, 0, plain.count, scope: scope)
     }
 
     /// Marks the event as refused, because the channel's word means nothing to the configuration.

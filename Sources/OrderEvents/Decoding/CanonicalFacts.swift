@@ -46,8 +46,11 @@ extension DecodePass {
         return Reference(kind: kind, issuer: issuer, value: value)
     }
 
-    private mutating func issuer(_ bytes: Span<UInt8>) throws(DecodeFailure) -> Slice {
-        let issuer = try identifier(bytes)
+    mutating func issuer(_ bytes: Span<UInt8>) throws(DecodeFailure) -> Slice {
+        try checkedIssuer(try identifier(bytes), bytes)
+    }
+
+    func checkedIssuer(_ issuer: Slice, _ bytes: Span<UInt8>) throws(DecodeFailure) -> Slice {
         for offset in 0..<Int(issuer.count) where byte(issuer, offset, bytes) == 0x2F {
             throw DecodeFailure(.invalidValue, "must not contain a slash")
         }
@@ -55,7 +58,7 @@ extension DecodePass {
     }
 
     /// Reads a word of a closed vocabulary.
-    private mutating func word(of table: WordTable, _ bytes: Span<UInt8>) throws(DecodeFailure) -> UInt8 {
+    mutating func word(of table: WordTable, _ bytes: Span<UInt8>) throws(DecodeFailure) -> UInt8 {
         let word = slice(try string(bytes), bytes)
         guard let value = value(of: word, in: table, bytes) else {
             throw DecodeFailure(.invalidValue, "is none of the words that the canonical event has here")
@@ -189,8 +192,8 @@ extension DecodePass {
                 switch name {
                 case .line: result.line = try identifier(bytes)
                 case .sku: result.sku = try freeText(bytes)
-                case .quantity: quantity = try amountOfGoods(bytes)
-                case .backordered where ofAllocation: result.backordered = try amountOfGoods(bytes)
+                case .quantity: quantity = try amountOfGoods(nil, bytes)
+                case .backordered where ofAllocation: result.backordered = try amountOfGoods(nil, bytes)
                 case .expected where ofAllocation: result.expected = try date(bytes)
                 default: try skip(bytes)
                 }
@@ -207,13 +210,15 @@ extension DecodePass {
     }
 
     /// Reads a quantity that left, was allocated, invoiced or cancelled: never below zero.
-    private mutating func amountOfGoods(_ bytes: Span<UInt8>) throws(DecodeFailure) -> ExactDecimal {
-        let quantity = try decimal(bytes)
+    mutating func amountOfGoods(
+        _ format: FieldFormat?, _ bytes: Span<UInt8>
+    ) throws(DecodeFailure) -> ExactDecimal {
+        let quantity = try decimal(format, bytes)
         guard !quantity.isNegative else { throw DecodeFailure(.invalidValue, "must not be negative") }
         return quantity
     }
 
-    private mutating func date(_ bytes: Span<UInt8>) throws(DecodeFailure) -> Slice {
+    mutating func date(_ bytes: Span<UInt8>) throws(DecodeFailure) -> Slice {
         let result = slice(try string(bytes), bytes)
         let text = (0..<min(Int(result.count), 11)).map { byte(result, $0, bytes) }
         guard Timestamp.isDate(text.span) else {

@@ -18,6 +18,10 @@ struct DecodePass: ~Copyable {
     var event: EventFields
     var tail: [UInt8] = []
     var facts = FactsDraft()
+    /// What the channel's rules found in headers, topic and record.
+    var probes = RouteProbes()
+    /// The legal entity that routing gave the event when it was read first; nil: it is being read for the first time.
+    var knownEntity: [UInt8]?
     let payloadCount: Int
     /// Held here, because each use of a global asks first whether it exists.
     let names = CanonicalName.table
@@ -136,9 +140,16 @@ struct DecodePass: ~Copyable {
 
     /// Looks the text up.
     func value(of slice: Slice, in table: WordTable, _ bytes: Span<UInt8>) -> UInt8? {
+        entry(of: slice, in: table, bytes).map { UInt8(truncatingIfNeeded: $0) }
+    }
+
+    /// Looks the text up among the words of `scope`.
+    func entry(of slice: Slice, in table: WordTable, scope: UInt16 = 0, _ bytes: Span<UInt8>) -> UInt16? {
         let start = Int(slice.start)
-        if start >= payloadCount { return table.value(of: tail.span, start - payloadCount, Int(slice.count)) }
-        return table.value(of: bytes, start, Int(slice.count))
+        if start >= payloadCount {
+            return table.value(of: tail.span, start - payloadCount, Int(slice.count), scope: scope)
+        }
+        return table.value(of: bytes, start, Int(slice.count), scope: scope)
     }
 
     // MARK: numbers and times
@@ -224,7 +235,10 @@ struct DecodePass: ~Copyable {
 
     /// Reads an ISO 4217 code.
     mutating func currency(_ bytes: Span<UInt8>) throws(DecodeFailure) -> Slice {
-        let result = slice(try string(bytes), bytes)
+        try checkedCurrency(slice(try string(bytes), bytes), bytes)
+    }
+
+    func checkedCurrency(_ result: Slice, _ bytes: Span<UInt8>) throws(DecodeFailure) -> Slice {
         var isCode = result.count == 3
         for offset in 0..<Int(result.count) where isCode {
             isCode = (0x41...0x5A).contains(byte(result, offset, bytes))

@@ -7,6 +7,21 @@ struct FactsDraft {
     var payment: Facts.Payment?
     var hold: Facts.Hold?
     var cancellation: Facts.Cancellation?
+    var moreShipments: [Facts.Shipment] = []
+    var moreInvoices: [Facts.Invoice] = []
+    var morePayments: [Facts.Payment] = []
+
+    mutating func add(_ told: Facts.Shipment) {
+        if shipment == nil { shipment = told } else { moreShipments.append(told) }
+    }
+
+    mutating func add(_ told: Facts.Invoice) {
+        if invoice == nil { invoice = told } else { moreInvoices.append(told) }
+    }
+
+    mutating func add(_ told: Facts.Payment) {
+        if payment == nil { payment = told } else { morePayments.append(told) }
+    }
 
     /// The facts, or nil when there are none.
     func finished() -> Facts? {
@@ -17,6 +32,7 @@ struct FactsDraft {
         }
         return Facts(
             references: references, allocation: allocation, shipment: shipment, invoice: invoice, payment: payment,
-            hold: hold, cancellation: cancellation)
+            hold: hold, cancellation: cancellation, moreShipments: moreShipments, moreInvoices: moreInvoices,
+            morePayments: morePayments)
     }
 }

@@ -2,6 +2,50 @@
 // - `null`, an absent member, and an empty text are the same: absent. Channels differ in how they say nothing.
 // - Identifiers, articles and words may be JSON integers, which count as their digits.
 // - Of a field that several elements or members could give there is only one: pointers name single places.
+// - Constants and defaults come last, and are canonical: no look-up table is asked.
+
+/// What is known of a mapped event beside the event itself.
+struct MappedDraft {
+    var hasOccurredAt = false
+    var orderRef = Slice.none
+    var orderKind: ReferenceKind?
+    var orderIssuer = Slice.none
+    var orderValue = Slice.none
+    var source = Slice.none
+    /// A status word that means nothing, and where it stands.
+    var unknownWord: (word: Slice, pointer: UInt16)?
+    var dataStatus: StatusWord?
+    var dataMilestone: Milestone?
+    var hasSpecVersion = false
+    var cancellationReason = Slice.none
+    var cancellationLines: [LineQuantity] = []
+    var holdReason = Slice.none
+    // What the element that is being read has so far.
+    var line = OrderLine()
+    var fact = FactLineDraft()
+    var shipment = Facts.Shipment()
+    var invoice = Facts.Invoice()
+    var payment = PaymentDraft()
+    var hasNameKind = false
+    var hasShipment: Bool { !shipment.ref.isEmpty || !shipment.tracking.isEmpty }
+    /// Constants that the event has already, so that a table's word is not written once a line.
+    var placed: [(constant: UInt16, slice: Slice)] = []
+
+    /// A line of a fact, as far as it is known.
+    struct FactLineDraft {
+        var line = Slice.none
+        var sku = Slice.none
+        var quantity: ExactDecimal?
+        var backordered: ExactDecimal?
+        var expected = Slice.none
+    }
+
+    struct PaymentDraft {
+        var ref = Slice.none
+        var status: PaymentStatus?
+        var amount: ExactDecimal?
+    }
+}
 
 extension DecodePass {
     /// Reads a whole document of a mapped channel.
@@ -10,209 +54,220 @@ extension DecodePass {
     ) throws(DecodeFailure) {
         do throws(JSONError) { try reader.beginDocument(bytes) } catch { throw DecodeFailure(error) }
         guard try kind(bytes) == .object else { throw DecodeFailure(.wrongType, "must be an object") }
-        var found = MappedFields()
-        try documentNode(FieldPlan.root, plan, &found, bytes, format)
+        var draft = MappedDraft()
+        for kind in plan.names { facts.references.append(Reference(kind: kind, issuer: .none, value: .none)) }
+        try walk(MappingPlan.root, &draft, plan, bytes, format)
         do throws(JSONError) { try reader.endDocument(bytes) } catch { throw DecodeFailure(error) }
-        if let legalEntity = plan.legalEntity { event.legalEntity = constant(legalEntity) }
-        if let warehouse = plan.warehouse { event.warehouse = constant(warehouse) }
-        if event.eventID.isEmpty { throw .missing(plan.document.pointer(.eventID)) }
-        if event.legalEntity.isEmpty { throw .missing(plan.document.pointer(.legalEntity)) }
-        if !found.hasOccurredAt { throw .missing(plan.document.pointer(.occurredAt)) }
-        if event.status == nil, event.milestone == nil, event.refusal == nil {
-            throw .missing(plan.document.pointer(.status))
+        if plan.isCloudEvent { try cloudEventAttributes(plan, &draft, bytes, format) }
+        applyFallbacks(MappingPlan.root, &draft, plan)
+        try finishFacts(&draft, plan, bytes)
+        try route(format, orderRef: draft.orderRef, bytes)
+        if event.eventID.isEmpty { throw .missing(plan.required.eventID) }
+        if event.legalEntity.isEmpty { throw .missing(plan.required.legalEntity) }
+        if !draft.hasOccurredAt { throw .missing(plan.required.occurredAt) }
+        if event.status == nil, event.milestone == nil, event.refusal == nil { throw .missing(plan.required.status) }
+        try nameOrder(draft, plan, bytes, format)
+    }
+
+    private mutating func nameOrder(
+        _ draft: MappedDraft, _ plan: MappingPlan, _ bytes: Span<UInt8>, _ format: CompiledFormat
+    ) throws(DecodeFailure) {
+        var reference: Reference?
+        if !draft.orderValue.isEmpty {
+            guard let kind = draft.orderKind else { throw .missing("/reference/kind") }
+            reference = Reference(kind: kind, issuer: draft.orderIssuer, value: draft.orderValue)
         }
-        if found.orderRef.isEmpty { throw .missing(plan.document.pointer(.orderRef)) }
         do throws(DecodeFailure) {
-            try nameOrder(by: found.orderRef, format.naming, bytes)
-        } catch { throw error.under(plan.document.pointer(.orderRef)) }
+            if !draft.orderRef.isEmpty {
+                try nameOrder(by: draft.orderRef, format.naming, bytes)
+                if let reference { facts.references.append(reference) }
+            } else if let reference {
+                try nameOrder(by: reference, bytes)
+            } else {
+                throw .missing()
+            }
+        } catch { throw error.under(plan.required.orderRef) }
     }
 
-    /// What is known of a mapped event beside its fields.
-    struct MappedFields {
-        var hasOccurredAt = false
-        var orderRef = Slice.none
-    }
+    // MARK: the walk
 
-    /// Reads the value that `index` of the document's plan stands for.
+    /// Reads the value that the node `index` stands for.
     ///
     /// Recursive as deep as the mapping's pointers.
-    private mutating func documentNode(
-        _ index: Int, _ plan: MappingPlan, _ found: inout MappedFields, _ bytes: Span<UInt8>, _ format: CompiledFormat
+    mutating func walk(
+        _ index: Int, _ draft: inout MappedDraft, _ plan: MappingPlan, _ bytes: Span<UInt8>, _ format: CompiledFormat
     ) throws(DecodeFailure) {
-        let kind = try kind(bytes)
-        // Only an element can be null: of members, null is absent.
-        if kind == .null { return try skip(bytes) }
-        if let field = plan.document.nodes[index].fields.first {
-            let start = reader.position
-            do throws(DecodeFailure) {
-                try documentField(field, plan, &found, bytes, format)
-                try repeatForOthers(plan.document.nodes[index].fields, after: field, from: start) {
-                    (pass: inout DecodePass, other) throws(DecodeFailure) in
-                    try pass.documentField(other, plan, &found, bytes, format)
-                }
-            } catch { throw error.under(plan.document.pointer(field)) }
-        } else if kind == .object {
+        let node = plan.nodes[index]
+        if node.readings > 0 {
+            try readAll(node, &draft, plan, bytes, format)
+            if !node.hasMembers { return }
+        }
+        switch try kind(bytes) {
+        case .object where node.hasMembers:
             var object = try beginObject(bytes)
-            while let child = try nextChild(&object, of: index, in: plan.document, bytes) {
-                try documentNode(child, plan, &found, bytes, format)
+            while let child = try nextMember(&object, of: index, in: plan, bytes) {
+                let next = plan.nodes[child]
+                if next.readings == 1, !next.hasMembers {
+                    try readOne(plan.readings[Int(next.firstReading)], &draft, plan, bytes, format)
+                } else {
+                    try walk(child, &draft, plan, bytes, format)
+                }
             }
-        } else if kind == .array, !plan.document.nodes[index].elements.isEmpty {
+        case .array where node.elements > 0:
             var array = try beginArray(bytes)
             while try nextElement(&array, bytes) {
-                if let child = plan.document.child(of: index, element: array.elements - 1) {
-                    try documentNode(child, plan, &found, bytes, format)
+                if let child = plan.child(of: node, element: array.elements - 1), try kind(bytes) != .null {
+                    try walk(child, &draft, plan, bytes, format)
                 } else {
                     try skip(bytes)
                 }
             }
-        } else {
-            try skip(bytes)
+        case .object, .array, .string, .number, .boolean, .null: try skip(bytes)
         }
     }
 
-    /// Reads one value again for the other fields that have the same pointer.
-    private mutating func repeatForOthers(
-        _ fields: FieldSet, after first: MappedField, from start: Int,
-        _ read: (inout DecodePass, MappedField) throws(DecodeFailure) -> Void
-    ) throws(DecodeFailure) {
-        guard fields.count > 1 else { return }
-        for field in MappedField.allCases where field != first && fields.contains(field) {
-            reader.rewind(to: start)
-            try read(&self, field)
-        }
-    }
-
-    private mutating func documentField(
-        _ field: MappedField, _ plan: MappingPlan, _ found: inout MappedFields, _ bytes: Span<UInt8>,
+    /// Reads one value for all that want it; where something below is wanted too, it is next to read again.
+    private mutating func readAll(
+        _ node: MappingPlan.Node, _ draft: inout MappedDraft, _ plan: MappingPlan, _ bytes: Span<UInt8>,
         _ format: CompiledFormat
     ) throws(DecodeFailure) {
-        switch field {
-        case .eventID: event.eventID = try mappedIdentifier(bytes)
-        case .orderRef: found.orderRef = try mappedIdentifier(bytes)
-        case .legalEntity: event.legalEntity = try mappedIdentifier(bytes)
-        case .warehouse: event.warehouse = try mappedIdentifier(bytes)
-        case .status: try mappedStatus(plan, bytes, format)
-        case .occurredAt:
-            event.occurredAt = try timestamp(bytes)
-            found.hasOccurredAt = true
-        case .sequence: event.sequence = try integer(bytes)
-        case .currency: event.currency = try currency(bytes)
-        case .total: event.total = try decimal(bytes)
-        case .customerRef: event.customerRef = try checkedText(try mappedText(bytes))
-        case .customerName: event.customerName = try freeText(bytes)
-        case .lines: try mappedLines(plan, bytes)
-        case .line, .sku, .quantity, .unitPrice, .tax: try skip(bytes)
+        let start = reader.position
+        for index in Int(node.firstReading)..<Int(node.firstReading) + Int(node.readings) {
+            reader.rewind(to: start)
+            try readOne(plan.readings[index], &draft, plan, bytes, format)
         }
+        if node.hasMembers { reader.rewind(to: start) }
     }
 
-    private mutating func mappedLines(_ plan: MappingPlan, _ bytes: Span<UInt8>) throws(DecodeFailure) {
-        var array = try beginArray(bytes)
-        while try nextElement(&array, bytes) {
-            do throws(DecodeFailure) {
-                if array.elements > Self.maximumLines { throw Self.tooMany(Self.maximumLines) }
-                guard try kind(bytes) == .object else { throw DecodeFailure(.wrongType, "must be an object") }
-                if event.lines.isEmpty { event.lines.reserveCapacity(4) }
-                var line = OrderLine()
-                try lineNode(FieldPlan.root, plan.line, &line, bytes)
-                event.lines.append(line)
-            } catch { throw error.under("/\(array.elements - 1)") }
-        }
-    }
-
-    private mutating func lineNode(
-        _ index: Int, _ plan: FieldPlan, _ line: inout OrderLine, _ bytes: Span<UInt8>
+    @inline(__always)
+    private mutating func readOne(
+        _ reading: MappingPlan.Reading, _ draft: inout MappedDraft, _ plan: MappingPlan, _ bytes: Span<UInt8>,
+        _ format: CompiledFormat
     ) throws(DecodeFailure) {
-        let kind = try kind(bytes)
-        if kind == .null { return try skip(bytes) }
-        if let field = plan.nodes[index].fields.first {
-            let start = reader.position
-            do throws(DecodeFailure) {
-                try lineField(field, &line, bytes)
-                try repeatForOthers(plan.nodes[index].fields, after: field, from: start) {
-                    (pass: inout DecodePass, other) throws(DecodeFailure) in
-                    try pass.lineField(other, &line, bytes)
-                }
-            } catch { throw error.under(plan.pointer(field)) }
-        } else if kind == .object {
-            var object = try beginObject(bytes)
-            while let child = try nextChild(&object, of: index, in: plan, bytes) {
-                try lineNode(child, plan, &line, bytes)
-            }
-        } else if kind == .array, !plan.nodes[index].elements.isEmpty {
-            var array = try beginArray(bytes)
-            while try nextElement(&array, bytes) {
-                if let child = plan.child(of: index, element: array.elements - 1) {
-                    try lineNode(child, plan, &line, bytes)
+        do throws(DecodeFailure) {
+            try read(reading, &draft, plan, bytes, format)
+        } catch { throw error.under(plan.pointer(reading)) }
+    }
+
+    /// The node of the object's next member that is wanted and not null; nil at the object's end.
+    ///
+    /// Reads over all other members, and finds duplicates among all.
+    private mutating func nextMember(
+        _ object: inout JSONObject, of node: Int, in plan: MappingPlan, _ bytes: Span<UInt8>
+    ) throws(DecodeFailure) -> Int? {
+        let scope = UInt16(truncatingIfNeeded: node)
+        do throws(JSONError) {
+            while true {
+                let key: JSONText
+                let value: UInt16?
+                if let name = reader.nextShortName(&object, bytes) {
+                    key = name.text
+                    value = plan.members.value(low: name.low, high: name.high, count: key.count, scope: scope)
                 } else {
-                    try skip(bytes)
+                    guard let name = try reader.nextKey(&object, bytes) else { return nil }
+                    key = name
+                    value =
+                        key.hasEscapes
+                        ? Self.escapedValue(key, in: plan.members, scope: scope, bytes)
+                        : plan.members.value(of: bytes, key.start, key.count, scope: scope)
                 }
+                guard let value else {
+                    try reader.note(key, in: object, bytes)
+                    try reader.skipValue(bytes)
+                    continue
+                }
+                let ordinal = plan.nodes[Int(value)].ordinal
+                if ordinal < 64 {
+                    try reader.know(ordinal, key, in: &object)
+                } else {
+                    try reader.note(key, in: object, bytes)
+                }
+                guard try reader.peek(bytes) == 0x6E else { return Int(value) }
+                try reader.null(bytes)
             }
-        } else {
-            try skip(bytes)
-        }
+        } catch { throw DecodeFailure(error) }
     }
 
-    private mutating func lineField(
-        _ field: MappedField, _ line: inout OrderLine, _ bytes: Span<UInt8>
+    // MARK: fields
+
+    private mutating func read(
+        _ reading: MappingPlan.Reading, _ draft: inout MappedDraft, _ plan: MappingPlan, _ bytes: Span<UInt8>,
+        _ format: CompiledFormat
     ) throws(DecodeFailure) {
-        switch field {
-        case .line: line.line = try mappedIdentifier(bytes)
-        case .sku: line.sku = try checkedText(try mappedText(bytes))
-        case .quantity: line.quantity = try decimal(bytes)
-        case .unitPrice: line.unitPrice = try decimal(bytes)
-        case .tax: line.tax = try checkedText(try mappedText(bytes))
-        default: try skip(bytes)
+        switch reading.target {
+        case .eventID: event.eventID = try identifier(reading, &draft, plan, bytes)
+        case .orderRef: draft.orderRef = try identifier(reading, &draft, plan, bytes)
+        case .legalEntity: event.legalEntity = try identifier(reading, &draft, plan, bytes)
+        case .warehouse: event.warehouse = try identifier(reading, &draft, plan, bytes)
+        case .status: try mappedStatus(reading, &draft, plan, bytes, format)
+        case .milestone: try mappedMilestone(reading, plan, bytes, format)
+        case .occurredAt:
+            event.occurredAt = try time(reading.format, bytes)
+            draft.hasOccurredAt = true
+        case .sequence: event.sequence = try integer(bytes)
+        case .currency: event.currency = try currency(reading, &draft, plan, bytes)
+        case .total: event.total = try decimal(reading.format, bytes)
+        case .customerRef: event.customerRef = try text(reading, &draft, plan, bytes)
+        case .customerName: event.customerName = try text(reading, &draft, plan, bytes)
+        case .customerGroup: event.customerGroup = try identifier(reading, &draft, plan, bytes)
+        case .line: draft.line.line = try identifier(reading, &draft, plan, bytes)
+        case .sku: draft.line.sku = try text(reading, &draft, plan, bytes)
+        case .quantity: draft.line.quantity = try decimal(reading.format, bytes)
+        case .unitPrice: draft.line.unitPrice = try decimal(reading.format, bytes)
+        case .tax: draft.line.tax = try text(reading, &draft, plan, bytes)
+        case .specVersion, .source, .dataStatus, .dataMilestone, .binaryData:
+            try cloudEventField(reading.target, &draft, plan, bytes)
+        case .orderKind, .orderIssuer, .orderValue, .nameKind, .nameIssuer, .nameValue:
+            try nameField(reading, &draft, plan, bytes)
+        case .factLine, .factSku, .factQuantity, .factBackordered, .factExpected, .shipmentRef, .shipmentCarrier,
+            .shipmentTracking, .invoiceRef, .paymentRef, .paymentStatus, .paymentAmount, .cancellationReason,
+            .holdReason:
+            try factField(reading, &draft, plan, bytes)
+        case .names, .lines, .allocation, .shipments, .shipmentLines, .invoices, .invoiceLines, .payments,
+            .cancellationLines:
+            try elements(reading, &draft, plan, bytes, format)
+        case .probe:
+            if let routes = format.routes { try probeValue(Int(reading.index), routes, bytes) } else { try skip(bytes) }
         }
     }
-
-    // MARK: values
 
     private mutating func mappedStatus(
-        _ plan: MappingPlan, _ bytes: Span<UInt8>, _ format: CompiledFormat
+        _ reading: MappingPlan.Reading, _ draft: inout MappedDraft, _ plan: MappingPlan, _ bytes: Span<UInt8>,
+        _ format: CompiledFormat
     ) throws(DecodeFailure) {
         let word = try mappedText(bytes)
         if word.isEmpty { return }
-        if let value = value(of: word, in: plan.statuses, bytes) { event.status = CanonicalWords.status(value) }
-        if let value = value(of: word, in: plan.milestones, bytes) { event.milestone = Milestone(rawValue: value) }
-        if event.status == nil, event.milestone == nil {
-            let pointer = plan.document.pointer(.status)
-            refuse(word, pointer, "has no meaning; add it to the channel's statuses or milestones", bytes, format)
+        if !plan.hasOwnWords, plan.isCloudEvent {
+            takeCanonicalWord(word, bytes)
+        } else if !plan.hasOwnWords {
+            if let value = value(of: word, in: CanonicalWords.statuses, bytes) {
+                event.status = CanonicalWords.status(value)
+            } else if let value = value(of: word, in: CanonicalWords.milestones, bytes) {
+                event.milestone = Milestone(rawValue: value)
+            }
+        } else {
+            if let value = value(of: word, in: plan.statuses, bytes) { event.status = CanonicalWords.status(value) }
+            if let value = value(of: word, in: plan.milestones, bytes) { event.milestone = Milestone(rawValue: value) }
+        }
+        guard event.status == nil, event.milestone == nil else { return }
+        if plan.isCloudEvent {
+            draft.unknownWord = (word, reading.pointer)
+        } else {
+            refuse(word, plan.pointer(reading), Self.unknownWordRemedy, bytes, format)
         }
     }
 
-    /// Reads a text, or the digits of an integer that is not negative.
-    @inline(__always)
-    private mutating func mappedText(_ bytes: Span<UInt8>) throws(DecodeFailure) -> Slice {
-        switch try kind(bytes) {
-        case .string: return slice(try string(bytes), bytes)
-        case .number:
-            let number = try number(bytes)
-            guard number.isInteger, bytes[number.start] != 0x2D else { break }
-            return Slice(
-                start: UInt32(truncatingIfNeeded: number.start), count: UInt32(truncatingIfNeeded: number.count))
-        default: break
+    static let unknownWordRemedy = "has no meaning; add it to the channel's statuses or milestones"
+
+    private mutating func mappedMilestone(
+        _ reading: MappingPlan.Reading, _ plan: MappingPlan, _ bytes: Span<UInt8>, _ format: CompiledFormat
+    ) throws(DecodeFailure) {
+        let word = try mappedText(bytes)
+        if word.isEmpty { return }
+        if let value = value(of: word, in: plan.hasOwnWords ? plan.milestones : CanonicalWords.milestones, bytes) {
+            event.milestone = Milestone(rawValue: value)
+        } else {
+            refuse(word, plan.pointer(reading), "has no meaning; add it to the channel's milestones", bytes, format)
         }
-        throw DecodeFailure(.wrongType, "must be a text or a whole number")
-    }
-
-    /// Reads an identifier; an empty text is absent.
-    @inline(__always)
-    private mutating func mappedIdentifier(_ bytes: Span<UInt8>) throws(DecodeFailure) -> Slice {
-        let text = try mappedText(bytes)
-        return text.isEmpty ? .none : try checkedIdentifier(text, bytes)
-    }
-
-    private mutating func constant(_ text: [UInt8]) -> Slice {
-        let start = payloadCount + tail.count
-        tail += text
-        return Slice(start: UInt32(truncatingIfNeeded: start), count: UInt32(truncatingIfNeeded: text.count))
-    }
-
-    /// The node for the next wanted member of the object; nil at its end.
-    private mutating func nextChild(
-        _ object: inout JSONObject, of node: Int, in plan: FieldPlan, _ bytes: Span<UInt8>
-    ) throws(DecodeFailure) -> Int? {
-        guard let value = try nextKnown(&object, in: plan.nodes[node].members, bytes) else { return nil }
-        return plan.nodes[node].children[Int(value)]
     }
 }

@@ -5,8 +5,9 @@ enum CheckCommand {
     static let specification = Arguments.Specification(
         synopsis: "sluice check PATH [--json]",
         help: """
-            Validates the configuration at PATH, a folder or its sluice.json5, without connecting to anything. Prints
-            every problem as file:line: key: reason and exits 78, or prints what it found and exits 0.
+            Validates the configuration at PATH, a folder or its sluice.json5, without connecting to anything, and
+            proves each channel's mapping against channels/NAME.samples.ndjson where that is there. Prints every
+            problem as file:line: key: reason and exits 78, or prints what it found and exits 0.
             """,
         flags: ["json", "online"], words: 1...1)
 
@@ -16,8 +17,8 @@ enum CheckCommand {
             throw CommandFailure(code: .usage, message: "--online is not built yet")
         }
         do throws(ConfigurationError) {
-            let configuration = try Configuration.load(path: arguments.words[0])
-            report(configuration, json: arguments.has("json"))
+            let (configuration, samples) = try Configuration.prove(path: arguments.words[0])
+            report(configuration, samples: samples, json: arguments.has("json"))
             return 0
         } catch {
             if arguments.has("json") {
@@ -37,7 +38,7 @@ enum CheckCommand {
         ]
     }
 
-    private static func report(_ configuration: Configuration, json: Bool) {
+    private static func report(_ configuration: Configuration, samples: Int, json: Bool) {
         let lanes = configuration.entities.reduce(0) { $0 + $1.warehouses.count + 1 }
         if json {
             Output.line(
@@ -46,13 +47,14 @@ enum CheckCommand {
                         "valid": true, "warnings": configuration.warnings.map(render),
                         "legal_entities": configuration.entities.map(\.name),
                         "channels": configuration.channels.map(\.name), "stores": configuration.stores.map(\.name),
-                        "lanes": lanes,
+                        "lanes": lanes, "samples": samples,
                     ] as [String: Any]))
             return
         }
         for warning in configuration.warnings { Output.line("warning: \(warning.description)") }
         Output.line(
             "valid: \(configuration.entities.count) legal entities, \(configuration.channels.count) channels, "
-                + "\(configuration.stores.count) stores, \(lanes) lanes")
+                + "\(configuration.stores.count) stores, \(lanes) lanes"
+                + (samples > 0 ? ", \(samples) samples hold" : ""))
     }
 }
