@@ -46,6 +46,7 @@ let package = Package(
             resources: [
                 .embedInCode("Migrations/001_store.sql"), .embedInCode("Migrations/002_words.sql"),
                 .embedInCode("Migrations/003_retention.sql"), .embedInCode("Migrations/004_identity.sql"),
+                .embedInCode("Migrations/008_indexes.sql"),
             ]),
         stage("Workers", ["Store", "Postgres", "OrderEvents", "Orders", "Partitioner", "Metrics"]),
         stage("Odoo"),

@@ -31,6 +31,7 @@ public struct Migrations: Sendable {
         Migration(number: 2, name: "words", sql: PackageResources._02_words_sql),
         Migration(number: 3, name: "retention", sql: PackageResources._03_retention_sql),
         Migration(number: 4, name: "identity", sql: PackageResources._04_identity_sql),
+        Migration(number: 8, name: "indexes", sql: PackageResources._08_indexes_sql),
     ]
 
     /// The schema that holds everything of Sluice in its database.
