@@ -49,6 +49,7 @@ let package = Package(
                 .embedInCode("Migrations/005_checks.sql"),
                 .embedInCode("Migrations/006_validation.sql"),
                 .embedInCode("Migrations/007_routes.sql"),
+                .embedInCode("Migrations/008_indexes.sql"),
             ]),
         stage("Workers", ["Store", "Postgres", "OrderEvents", "Orders", "Partitioner", "Metrics"]),
         stage("Odoo"),

@@ -28,7 +28,7 @@ enum FloorComparison {
             Variation(name: "copy, 4000 a transaction", batchRecords: 4000),
             Variation(name: "copy, 1 client", clients: 1),
             Variation(name: "copy, 4 clients", clients: 4),
-            Variation(name: "copy, orders fillfactor 50", changes: ["ALTER TABLE orders SET (fillfactor = 50)"]),
+            Variation(name: "copy, orders fillfactor 80", changes: ["ALTER TABLE orders SET (fillfactor = 80)"]),
             Variation(name: "copy, no index of the journal by order", changes: ["DROP INDEX journal_by_order"]),
             Variation(
                 name: "copy, no CHECK of the journal",
@@ -48,11 +48,15 @@ enum FloorComparison {
                     """
                     ALTER TABLE journal DROP CONSTRAINT journal_pkey,
                         ADD PRIMARY KEY (legal_entity, event_id, channel)
-                    """,
                     """
-                    ALTER TABLE order_references DROP CONSTRAINT order_references_pkey,
-                        ADD PRIMARY KEY (legal_entity, value, kind, issuer)
-                    """,
+                ]),
+            Variation(
+                name: "copy, an index of the references for values",
+                changes: ["CREATE INDEX order_references_by_value ON order_references (legal_entity, value)"]),
+            Variation(
+                name: "copy, index of the journal by time BRIN",
+                changes: [
+                    "DROP INDEX journal_by_time", "CREATE INDEX journal_by_time ON journal USING brin (recorded_at)",
                 ]),
             Variation(name: "copy, one index of the backlog", changes: ["DROP INDEX backlog_due"]),
             Variation(name: "copy, one index of the references", changes: ["DROP INDEX order_references_by_order"]),

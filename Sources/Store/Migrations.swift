@@ -34,6 +34,7 @@ public struct Migrations: Sendable {
         Migration(number: 5, name: "checks", sql: PackageResources._05_checks_sql),
         Migration(number: 6, name: "validation", sql: PackageResources._06_validation_sql),
         Migration(number: 7, name: "routes", sql: PackageResources._07_routes_sql),
+        Migration(number: 8, name: "indexes", sql: PackageResources._08_indexes_sql),
     ]
 
     /// The schema that holds everything of Sluice in its database.
