@@ -51,7 +51,7 @@ enum FloorComparison {
                     """,
                     """
                     ALTER TABLE order_references DROP CONSTRAINT order_references_pkey,
-                        ADD PRIMARY KEY (legal_entity, value, kind, issuer, order_ref)
+                        ADD PRIMARY KEY (legal_entity, value, kind, issuer)
                     """,
                 ]),
             Variation(name: "copy, one index of the backlog", changes: ["DROP INDEX backlog_due"]),

@@ -103,6 +103,24 @@ public enum ReferenceStatements {
         ORDER BY r.i, p.channel, p.sequence NULLS LAST, p.arrival
         """)
 
+    /// Names that are one order's although events wait for them: text[] legal entities, bigint limit
+    /// -> text legal_entity, smallint kind, text issuer, text value, text order_ref.
+    ///
+    /// Costs in proportion to what waits.
+    public static let findMissed = Statement(
+        "find_missed",
+        """
+        SELECT o.legal_entity, o.kind, o.issuer, o.value, o.order_ref FROM (
+            SELECT DISTINCT legal_entity, reference_kind, reference_issuer, reference_value FROM parked
+            WHERE legal_entity = ANY($1::text[]) AND released_at IS NULL AND order_ref = ''
+        ) p JOIN order_references o ON o.legal_entity = p.legal_entity AND o.kind = p.reference_kind
+            AND o.issuer = p.reference_issuer AND o.value = p.reference_value AND o.order_ref <> ''
+        WHERE NOT EXISTS (
+            SELECT FROM shared_references s WHERE s.legal_entity = o.legal_entity AND s.kind = o.kind
+            AND s.issuer = o.issuer AND s.value = o.value)
+        ORDER BY 1, 2, 3, 4 LIMIT $2
+        """)
+
     /// Events whose order became known after their journal row was written.
     ///
     /// text[] legal_entity, text[] channel, text[] event_id, text[] order_ref.

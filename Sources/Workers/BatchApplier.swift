@@ -36,9 +36,9 @@ struct BatchApplier: Sendable {
     let keys: KeyMemory
     let waiting: WaitingCounts
     let sourceName: @Sendable (Int32) -> SourceName?
-    private var numbers = PartitionNumbers()
+    var numbers = PartitionNumbers()
     private var redeliveries = Redeliveries()
-    private var writer = BatchWriter()
+    var writer = BatchWriter()
 
     init(
         settings: ApplySettings, orders: OrderMemory, keys: KeyMemory, waiting: WaitingCounts = WaitingCounts(),
@@ -111,64 +111,6 @@ struct BatchApplier: Sendable {
         let outcomes = outcomes(plan, items, known, stored, written, isRedo: manner == .redo)
         return AppliedBatch(plan: plan, written: written, outcomes: outcomes)
     }
-
-    /// Applies the fallback of parked events whose time is up; also gives how many orders were looked at.
-    ///
-    /// Nil: nothing is due.
-    mutating func sweepParked(
-        now: Timestamp, limit: Int, _ connection: inout Connection
-    ) throws(ApplyError) -> (AppliedBatch, Int)? {
-        var working: [WorkingOrder] = []
-        do throws(PostgresError) { working = try dueOrders(now, limit, &connection) } catch { throw .postgres(error) }
-        guard !working.isEmpty else { return nil }
-        try BatchReading.loadOrders(Array(working.indices), &working, settings, &connection)
-        do throws(PostgresError) {
-            try BatchReading.loadParked(working.indices, &working, settings, &connection)
-        } catch { throw .postgres(error) }
-        var plan = BatchPlan(items: [], orders: working, settings: settings, now: now, waiting: waiting)
-        for index in working.indices { plan.release(index, timeIsUp: true) }
-        plan.admitFreed()
-        // The workers' memory must not hold what is changed behind its back, whatever comes of the write.
-        orders.forget(plan.orders)
-        let written = try writer.write(&plan, [], numbers.numbers, settings, now: now, &connection)
-        orders.forget(plan.orders)
-        waiting.add(plan)
-        do throws(PostgresError) { try postpone(plan.orders, now, &connection) } catch { throw .postgres(error) }
-        return (AppliedBatch(plan: plan, written: written, outcomes: []), working.count)
-    }
-
-    private func dueOrders(
-        _ now: Timestamp, _ limit: Int, _ connection: inout Connection
-    ) throws(PostgresError) -> [WorkingOrder] {
-        var parameters = Parameters()
-        parameters.timestamp(microsecondsSinceUnixEpoch: now.microseconds)
-        parameters.int64(Int64(limit))
-        parameters.texts(settings.entities.map(\.name))
-        let rows = try connection.query(ApplyStatements.dueParked, parameters)
-        var due: [WorkingOrder] = []
-        for row in 0..<rows.count {
-            let name = rows.text(row, 0)
-            guard let entity = settings.entities.firstIndex(where: { $0.name == name }) else { continue }
-            due.append(WorkingOrder(entity: Int32(entity), ref: rows.text(row, 1), settings))
-        }
-        return due
-    }
-
-    /// What is due and waits even so (its channel is not configured any more, say) is looked at again later, so that it
-    /// does not keep the sweep from what comes after it.
-    private func postpone(
-        _ orders: [WorkingOrder], _ now: Timestamp, _ connection: inout Connection
-    ) throws(PostgresError) {
-        var parameters = Parameters()
-        parameters.timestamp(microsecondsSinceUnixEpoch: now.microseconds)
-        parameters.timestamp(microsecondsSinceUnixEpoch: now.microseconds + Self.nextLook)
-        parameters.texts(orders.map { settings.entityName($0.entity) })
-        parameters.texts(orders.map(\.ref))
-        _ = try connection.query(ApplyStatements.postponeParked, parameters)
-    }
-
-    /// When the sweep looks again at what could not go on: after 15 minutes.
-    private static let nextLook: Int64 = 900_000_000
 
     /// The batch's entries and the orders that they touch.
     private func gather(_ items: [Taken], into orders: inout [WorkingOrder]) -> [BatchEntry] {

@@ -85,6 +85,9 @@ struct ReferenceBook: Sendable {
     private(set) var unsettled: [(order: Int, name: Order.OtherName)] = []
     /// Names that events of this batch begin to wait for, not settled yet.
     private(set) var awaited: Set<ReferenceKey> = []
+    /// Names that were an order's already while events waited for them: nobody is known to leave such, a store of an
+    /// older program has them.
+    var missed: [(key: ReferenceKey, order: Int)] = []
     /// Events that can go on, to be admitted next.
     var freed: [FreedEvent] = []
     /// Events whose journal rows were written under another reference, or none.
@@ -95,7 +98,7 @@ struct ReferenceBook: Sendable {
     var unreadable: [UnreadableEvent] = []
 
     /// Whether the store has to be asked or told anything about names.
-    var isSettled: Bool { unsettled.isEmpty && awaited.isEmpty }
+    var isSettled: Bool { unsettled.isEmpty && awaited.isEmpty && missed.isEmpty }
 
     /// Whose name it is, by the store and by what the batch taught so far.
     mutating func meaning(of key: ReferenceKey) -> Meaning {

@@ -20,8 +20,10 @@ extension BatchWriter {
         while !plan.book.isSettled {
             var (learned, awaited) = plan.book.takeUnsettled()
             try meetAliases(&learned, &plan, settings, &connection)
+            let missed = plan.book.missed.map { NameRow(key: $0.key, order: $0.order, waiting: 0) }
+            plan.book.missed = []
             let released = try take(learned, awaited, &plan, settings, now, &connection)
-            try free(released, &plan, settings, &connection)
+            try free(missed + released, &plan, settings, &connection)
             plan.admitFreed()
         }
         try nameJournal(plan, settings, &connection)

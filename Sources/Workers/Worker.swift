@@ -194,12 +194,15 @@ private struct Session: ~Copyable {
         }
     }
 
-    mutating func sweep(_ now: Timestamp, _ limit: Int, _ applier: inout BatchApplier) throws(ApplyError)
-        -> (AppliedBatch, Int)?
-    {
+    mutating func sweep(
+        _ now: Timestamp, _ limit: Int, _ applier: inout BatchApplier, missed: Bool = false
+    ) throws(ApplyError) -> (AppliedBatch, Int)? {
         guard var open = connection.take() else { throw .conflict }
         do throws(ApplyError) {
-            let swept = try applier.sweepParked(now: now, limit: limit, &open)
+            let swept =
+                missed
+                ? try applier.sweepMissed(now: now, limit: limit, &open)
+                : try applier.sweepParked(now: now, limit: limit, &open)
             connection = consume open
             return swept
         } catch {
@@ -222,6 +225,8 @@ struct ParkSweep {
     static let interval: Int64 = 1_000_000
     /// So many looks later it is counted again how many events wait.
     static let looksBetweenCounts = 10
+    /// So many looks later it is looked again for events that were missed.
+    static let looksBetweenMissed = 600
 
     mutating func run() {
         var session = Session(service: service)
@@ -231,6 +236,12 @@ struct ParkSweep {
             looks += 1
             do throws(ApplyError) {
                 if looks % Self.looksBetweenCounts == 1 { try session.count(applier) }
+                while looks % Self.looksBetweenMissed == 1,
+                    let (swept, count) = try session.sweep(service.now(), Self.bite, &applier, missed: true)
+                {
+                    counts.addPlan(swept)
+                    if count < Self.bite { break }
+                }
                 while let (swept, count) = try session.sweep(service.now(), Self.bite, &applier) {
                     counts.addPlan(swept)
                     if count < Self.bite { break }

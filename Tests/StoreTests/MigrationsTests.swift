@@ -67,15 +67,34 @@ import TestSupport
                 ('2026-01-02', 5, 'A', 'dhl', 'T', 'O-2'), ('2026-01-01', 5, 'A', 'dhl', 'T', 'O-1'),
                 ('2026-01-03', 5, 'A', 'dhl', 'T', 'O-3'), ('2026-01-01', 3, 'A', '', 'W', 'O-2'),
                 ('2026-01-02', 3, 'A', '', 'W', 'O-1'), ('2026-01-01', 1, 'A', 'portal', '7', 'O-1'),
-                ('2026-01-02', 1, 'A', '', 'O-4', 'O-3'), ('2026-01-02', 1, 'A', '', 'O-4', 'O-4')
+                ('2026-01-02', 1, 'A', '', 'O-4', 'O-3'), ('2026-01-02', 1, 'A', '', 'O-4', 'O-4');
+            INSERT INTO journal (source_offset, occurred_at, recorded_at, content_hash, order_version,
+                source_partition, outcome, disposition, status, milestone, state_before, state_after, legal_entity,
+                channel, event_id, order_ref, warehouse, code, payload)
+            SELECT i, now(), now(), 0, 0, 1, 4, 3, 0, 1, 0, 0, 'A', 'c', 'e' || i, '', '', 'unknown_reference',
+                convert_to('{"reference":{"kind":"tracking",' || CASE i WHEN 3 THEN '' ELSE '"issuer":"dhl",' END
+                           || '"value":"' || CASE i WHEN 4 THEN 'T' ELSE 'N' END || '"}}', 'UTF8')
+            FROM generate_series(1, 4) AS i;
+            INSERT INTO parked (parked_at, due_at, legal_entity, order_ref, channel, event_id, warehouse, code)
+            SELECT recorded_at, '9999-12-31', 'A', '', 'c', event_id, '', code FROM journal;
+            INSERT INTO exceptions (first_seen, last_seen, legal_entity, order_ref, code, severity, detail)
+            VALUES (now(), now(), 'A', '', 'unknown_reference', 'info', '')
             """)
         try connection.execute(String(decoding: Migrations.all[3].sql, as: UTF8.self))
         func all(_ sql: String) throws -> String { try connection.execute(sql).text(0, 0) }
         #expect(
-            try all("SELECT string_agg(kind || value || order_ref, ' ' ORDER BY kind, value) FROM order_references")
-                == "17O-1 3WO-2 5TO-1")
+            try all(
+                "SELECT string_agg(kind || value || order_ref, ' ' ORDER BY kind, value) FROM order_references "
+                    + "WHERE order_ref <> ''") == "17O-1 3WO-2 5TO-1")
+        #expect(
+            try all(
+                "SELECT string_agg(issuer || value || waiting, ' ' ORDER BY issuer) FROM order_references "
+                    + "WHERE order_ref = ''") == "N1 dhlN2")
+        #expect(try all("SELECT string_agg(reference_value, ' ' ORDER BY event_id) FROM parked") == "N N N T")
         #expect(try all("SELECT string_agg(order_ref, ' ' ORDER BY order_ref) FROM shared_references") == "O-2 O-3")
-        #expect(try all("SELECT string_agg(order_ref, ' ' ORDER BY order_ref) FROM exceptions") == "O-1 O-3")
+        #expect(
+            try all("SELECT string_agg(order_ref, ', ' ORDER BY order_ref) FROM exceptions WHERE resolved_at IS NULL")
+                == "O-1, O-3, tracking N, tracking dhl/N")
         #expect(
             try all("SELECT string_agg(order_ref || alias_of, ' ') FROM orders WHERE alias_of <> ''") == "portal/7O-1")
     }

@@ -42,6 +42,29 @@ import Testing
         #expect(try find("' OR true --") == [])
     }
 
+    @Test func orderIsFoundByItsAliasAndWhatWaitsByItsName() throws {
+        var bench = try Bench()
+        try bench.apply([
+            bench.store.event(
+                "e1", "O-1", "received", offset: 0, sequence: 1,
+                more: StoreFixture.teaching("order portal/7", "purchase_order P1")),
+            bench.store.event(
+                "f1", "O-2", "received", offset: 1, sequence: 1, more: StoreFixture.teaching("purchase_order P1")),
+            bench.store.named("c1", "tracking dhl/T1", offset: 2),
+            bench.store.named("c2", "tracking dhl/T1", offset: 3),
+        ])
+        #expect(try OrderView.find("portal/7", legalEntity: "ACME", &bench.connection) == ["O-1"])
+        #expect(try OrderView.find("P1", legalEntity: "ACME", &bench.connection) == ["O-1", "O-2"])
+        #expect(try OrderView.read("O-2", legalEntity: "ACME", &bench.connection)?.references.map(\.value) == ["P1"])
+        for name in ["T1", "dhl/T1"] {
+            #expect(try OrderView.find(name, legalEntity: "ACME", &bench.connection) == [])
+            let waiting = try OrderView.waiting(for: name, legalEntity: "ACME", &bench.connection)
+            #expect(waiting?.events == 2)
+            #expect(waiting?.since == StoreFixture.now)
+        }
+        #expect(try OrderView.waiting(for: "P1", legalEntity: "ACME", &bench.connection) == nil)
+    }
+
     @Test func viewShowsTheWholeStory() throws {
         var bench = try Bench()
         try told(&bench)

@@ -226,4 +226,22 @@ import Testing
         #expect(try bench.count("parked WHERE released_at IS NULL") == 0)
         #expect(try bench.order("O-1")?.parked == 0)
     }
+
+    /// As in a store that an older program filled, which asked for no names.
+    @Test func eventThatWaitsAlthoughItsNameIsKnownIsFound() throws {
+        var bench = try Bench()
+        try bench.apply([
+            begin(bench.store, "O-1", offset: 0), bench.store.named("c1", "tracking dhl/T1", offset: 1),
+            bench.store.named("c2", "tracking dhl/T2", offset: 2),
+        ])
+        #expect(try bench.applier.sweepMissed(now: StoreFixture.now, limit: 10, &bench.connection) == nil)
+        try bench.connection.execute("UPDATE order_references SET order_ref = 'O-1' WHERE value = 'T1'")
+        let swept = try #require(
+            try bench.applier.sweepMissed(now: StoreFixture.now, limit: 10, &bench.connection))
+        #expect(swept.0.plan.released == [0: 1])
+        #expect(try bench.order("O-1")?.time(of: .inTransit) != nil)
+        #expect(try bench.count("parked WHERE order_ref = 'O-1' AND released_outcome = 1") == 1)
+        #expect(try bench.text("SELECT order_ref FROM journal WHERE event_id = 'c1'") == "O-1")
+        #expect(try bench.applier.sweepMissed(now: StoreFixture.now, limit: 10, &bench.connection) == nil)
+    }
 }

@@ -57,6 +57,37 @@ ALTER TABLE order_references ADD PRIMARY KEY (legal_entity, kind, issuer, value)
 ALTER TABLE parked ADD COLUMN reference_kind smallint;
 ALTER TABLE parked ADD COLUMN reference_issuer text COLLATE "C";
 ALTER TABLE parked ADD COLUMN reference_value text COLLATE "C";
+
+-- Events that wait already, of channels that speak the canonical event: no other could name a reference. Those whose
+-- name is known by now go on with the workers' first look at what was missed.
+WITH waiting AS MATERIALIZED (
+    SELECT p.legal_entity, p.channel, p.event_id, convert_from(j.payload, 'UTF8')::json -> 'reference' AS reference
+    FROM parked p JOIN journal j ON j.legal_entity = p.legal_entity AND j.channel = p.channel
+        AND j.event_id = p.event_id
+    WHERE p.order_ref = '' AND p.released_at IS NULL AND j.payload IS NOT NULL
+)
+UPDATE parked p SET reference_kind = k.kind, reference_issuer = COALESCE(w.reference ->> 'issuer', ''),
+                    reference_value = w.reference ->> 'value'
+FROM waiting w JOIN (VALUES ('purchase_order', 2), ('wms_order', 3), ('shipment', 4), ('tracking', 5), ('invoice', 6),
+                            ('odoo', 7)) AS k(word, kind) ON k.word = w.reference ->> 'kind'
+WHERE p.legal_entity = w.legal_entity AND p.channel = w.channel AND p.event_id = w.event_id;
+
+INSERT INTO order_references (learned_at, waiting, kind, legal_entity, issuer, value, order_ref)
+SELECT min(parked_at), count(*), reference_kind, legal_entity, reference_issuer, reference_value, ''
+FROM parked WHERE order_ref = '' AND released_at IS NULL AND reference_kind IS NOT NULL GROUP BY 3, 4, 5, 6
+ON CONFLICT (legal_entity, kind, issuer, value) DO NOTHING;
+
+-- Their exception is one of the name now.
+UPDATE exceptions SET resolved_at = now(), resolved_by = 'sluice'
+WHERE order_ref = '' AND code = 'unknown_reference' AND resolved_at IS NULL;
+INSERT INTO exceptions (first_seen, last_seen, count, legal_entity, order_ref, code, severity, detail)
+SELECT learned_at, learned_at, waiting, legal_entity,
+       w.word || ' ' || CASE issuer WHEN '' THEN value ELSE issuer || '/' || value END, 'unknown_reference', 'info',
+       'events wait for the order that goes by this ' || w.word
+FROM order_references r JOIN (VALUES ('purchase_order', 2), ('wms_order', 3), ('shipment', 4), ('tracking', 5),
+                                     ('invoice', 6), ('odoo', 7)) AS w(word, kind) ON w.kind = r.kind
+WHERE r.order_ref = '';
+
 CREATE INDEX parked_by_reference ON parked (legal_entity, reference_kind, reference_issuer, reference_value)
     WHERE released_at IS NULL AND order_ref = '';
 CREATE INDEX parked_age ON parked (legal_entity, parked_at) WHERE released_at IS NULL;
