@@ -74,8 +74,8 @@ extension BatchApplier {
 
     /// Lets events go on that wait for a name although it is one order's; also gives how many names were looked at.
     ///
-    /// Nil: there are none, as who waits and who teaches do not miss each other; a store that an older program filled has
-    /// some.
+    /// Nil: there are none, as who waits and who teaches do not miss each other; a store that an older program filled
+    /// has some.
     mutating func sweepMissed(
         now: Timestamp, limit: Int, _ connection: inout Connection
     ) throws(ApplyError) -> (AppliedBatch, Int)? {
