@@ -37,6 +37,9 @@ public struct Migrations: Sendable {
         Migration(number: 8, name: "indexes", sql: PackageResources._08_indexes_sql),
     ]
 
+    /// The number of the newest.
+    private static let newest = all.last?.number ?? 0
+
     /// The schema that holds everything of Sluice in its database.
     public static let schema = "sluice"
     /// Serialises migrations of one database; an arbitrary constant.
@@ -93,7 +96,7 @@ public struct Migrations: Sendable {
         try begin(&connection)
         let rows = try connection.query(applied, Parameters())
         let checksum = checksum(of: migration.sql)
-        if rows.count > 0, rows.int32(rows.count - 1, 0) > (all.last?.number ?? 0) {
+        if rows.count > 0, rows.int32(rows.count - 1, 0) > newest {
             let number = rows.int32(rows.count - 1, 0)
             throw StoreError("the store was migrated by a newer Sluice (migration \(number)): run that version")
         }

@@ -53,16 +53,15 @@ import Testing
             bench.store.named("c1", "tracking dhl/T1", offset: 2),
             bench.store.named("c2", "tracking dhl/T1", offset: 3),
         ])
-        #expect(try OrderView.find("portal/7", legalEntity: "ACME", &bench.connection) == ["O-1"])
-        #expect(try OrderView.find("P1", legalEntity: "ACME", &bench.connection) == ["O-1", "O-2"])
+        #expect(try OrderView.find("portal/7", legalEntity: "ACME", &bench.connection).orders == ["O-1"])
+        #expect(try OrderView.find("P1", legalEntity: "ACME", &bench.connection).orders == ["O-1", "O-2"])
         #expect(try OrderView.read("O-2", legalEntity: "ACME", &bench.connection)?.references.map(\.value) == ["P1"])
         for name in ["T1", "dhl/T1"] {
-            #expect(try OrderView.find(name, legalEntity: "ACME", &bench.connection) == [])
-            let waiting = try OrderView.waiting(for: name, legalEntity: "ACME", &bench.connection)
-            #expect(waiting?.events == 2)
-            #expect(waiting?.since == StoreFixture.now)
+            let found = try OrderView.find(name, legalEntity: "ACME", &bench.connection)
+            #expect(found.orders == [] && found.awaited.count == 1)
+            #expect(found.awaited.first?.since == StoreFixture.now)
         }
-        #expect(try OrderView.waiting(for: "P1", legalEntity: "ACME", &bench.connection) == nil)
+        #expect(try OrderView.find("P1", legalEntity: "ACME", &bench.connection).awaited.isEmpty)
     }
 
     @Test func viewShowsTheWholeStory() throws {
