@@ -3,8 +3,8 @@
 #
 #   scripts/mutants.sh [TEXT]    all mutants, or those whose line holds TEXT
 #
-# Works in a copy of the three folders that matter, in a temporary folder. Prints a row a mutant; exits 1 when one lives or
-# cannot be made. A mutant that does not compile is none, and counts as one that cannot be made.
+# Works in a copy of the three folders that matter, in a temporary folder. Prints a row a mutant; exits 1 when one lives
+# or cannot be made. A mutant that does not compile is none, and counts as one that cannot be made.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 swift=${SWIFT:-$(scripts/find-swift.sh)} || exit 69

@@ -3,6 +3,7 @@ import Foundation
 
 /// Sluice's configuration for a run: one canonical channel, `legalEntities` with three warehouses each.
 ///
+/// The load tells of validation itself, so its word is the verdict: each order has five events, by whoever reads them.
 /// Every legal entity has an Odoo that is away (nothing listens there), so that each order goes to the backlog and
 /// stays.
 struct BenchConfiguration {
@@ -39,6 +40,7 @@ struct BenchConfiguration {
                 """
                 {
                   legal_entity: "\(name)", store: "bench", channels: ["*"], warehouses: { \(sites) },
+                  validation: { by: "channel" },
                   odoo: {
                     url: "http://127.0.0.1:1", database: "away", company: "\(name)",
                     credentials: { login: "bench@example.com", key: { env: "\(Stage.odooKeyVariable)" } },

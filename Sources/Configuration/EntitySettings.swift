@@ -73,7 +73,7 @@ public struct ValidationSettings: Equatable, Sendable {
     }
 
     /// What holds where the file says nothing.
-    public static let defaultJudge = Judge.channel
+    public static let defaultJudge = Judge.sluice
 
     /// Whose word is the verdict.
     public var by = Self.defaultJudge

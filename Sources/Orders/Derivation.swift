@@ -7,7 +7,7 @@ extension Order {
     /// Makes everything anew that follows from what was told.
     mutating func derive(_ rules: OrderRules) {
         judge(rules.validation)
-        let timeline = Timeline(of: self, rules)
+        let timeline = Timeline.run(self, rules)
         path = timeline.path
         reached = timeline.reached
         holds = timeline.holds

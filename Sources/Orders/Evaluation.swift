@@ -76,7 +76,8 @@ extension Order {
             }
             if ruling.rule.disposition == .reject {
                 return refuse(
-                    ruling.rule.code ?? .illegalTransition, telling, before, rules, word: ruling, mayBegin: mayBegin)
+                    ruling.rule.code ?? .illegalTransition, telling, before, rules, word: ruling, mayBegin: mayBegin,
+                    warehouse: warehouse)
             }
         }
         return take(telling, ruling, warehouse, before, rules, Standing(counts: counts, mayBegin: mayBegin))
@@ -238,7 +239,7 @@ extension Order {
     /// that may not speak for the legal entity leaves no trace in the order at all.
     private mutating func refuse(
         _ code: ExceptionCode, _ telling: Telling, _ before: CanonicalState?, _ rules: OrderRules,
-        word ruling: Ruling? = nil, mayBegin: Bool = false
+        word ruling: Ruling? = nil, mayBegin: Bool = false, warehouse: String = ""
     ) -> Evaluation {
         var result = Evaluation(
             outcome: .rejected, disposition: .reject, from: before, to: before, code: code, raised: [code])
@@ -248,6 +249,7 @@ extension Order {
             let channel = index(of: telling)
             var news = remember(telling, channel, ruling, Standing(counts: true, mayBegin: mayBegin))
             news.add(keepCancellation(telling, channel, rules.owners))
+            if !warehouse.isEmpty { news.add(note(warehouse, telling.at.microseconds)) }
             result.changed = news.isTouched || news.isNew
         }
         let progress = note(telling)

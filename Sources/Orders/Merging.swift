@@ -20,7 +20,8 @@ extension Order {
         return news
     }
 
-    private mutating func note(_ code: String, _ at: Int64) -> News {
+    /// A warehouse that took part, also in what was refused.
+    mutating func note(_ code: String, _ at: Int64) -> News {
         if let index = warehouses.firstIndex(where: { $0.code == code }) {
             guard at < warehouses[index].since else { return News() }
             warehouses[index].since = at

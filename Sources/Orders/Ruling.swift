@@ -36,7 +36,7 @@ extension Order {
         let step = TimelineStep(
             at: at, sequence: telling.event.sequence ?? 0, channel: channel, word: word, isAsked: true,
             flags: flags, reason: telling.holdReason)
-        let timeline = Timeline(of: self, asking: step, rules)
+        let timeline = Timeline.run(self, asking: step, rules)
         let rule = timeline.asked ?? lifecycle.rule(from: path, word: word)
         return Ruling(rule: rule, isNewHold: timeline.askedIsNew)
     }

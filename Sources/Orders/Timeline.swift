@@ -53,8 +53,16 @@ struct Timeline {
 
     var isHeld: Bool { holds.contains { $0.endedAt == nil } }
 
-    /// Runs the steps.
-    init(of order: Order, asking step: TimelineStep? = nil, _ rules: OrderRules) {
+    /// Runs the order's steps, and that of an event which is asked about.
+    ///
+    /// A function and no initialiser: that would take, and so copy, the whole order.
+    static func run(_ order: Order, asking step: TimelineStep? = nil, _ rules: OrderRules) -> Timeline {
+        var timeline = Timeline()
+        timeline.run(order, step, rules)
+        return timeline
+    }
+
+    private mutating func run(_ order: Order, _ step: TimelineStep?, _ rules: OrderRules) {
         let lifecycle = rules.lifecycle
         var steps = order.timelineSteps(rules.validation)
         if let step { steps.append(step) }

@@ -53,7 +53,7 @@ import Testing
         private static func isLegal(_ order: Order, _ rules: OrderRules) -> Bool {
             var fresh = order
             for index in fresh.words.indices { fresh.words[index].flags.remove(.accepted) }
-            let timeline = Timeline(of: fresh, rules)
+            let timeline = Timeline.run(fresh, rules)
             return timeline.refused == 0 && timeline.path == order.path && timeline.reached == order.reached
         }
 

@@ -8,8 +8,8 @@ import Testing
 @testable import Delivery
 @testable import Workers
 
-/// The golden orders, on a real store: each event's outcome as it comes, then state, quantities, exceptions and what Odoo
-/// should get; and the same end when the events come in other orders.
+/// The golden orders, on a real store: each event's outcome as it comes, then state, quantities, exceptions and what
+/// Odoo should get; and the same end when the events come in other orders.
 @Suite struct GoldenOrdersTests {
     @Test func theyAreThere() {
         #expect(GoldenOrder.all.count >= 12)
