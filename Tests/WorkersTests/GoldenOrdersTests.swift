@@ -21,9 +21,7 @@ import Testing
         for (number, event) in golden.events.enumerated() {
             let applied = try desk.apply([desk.store.record(event, number: number)])
             let outcome = applied.outcomes.first??.name ?? "no outcome"
-            // The order that the event was of; none: it waits for one, or names several.
-            let ref = applied.plan.orders.first { $0.order.path != nil }?.ref
-            let state = try ref.flatMap { try desk.order($0)?.state?.name }
+            let state = try desk.order(ofEvent: number)?.state?.name
             let became = event.then.contains(" ") ? "\(outcome) \(state ?? "-")" : outcome
             #expect(became == event.then, "\(golden.title): event \(number + 1) of \(event.from)")
         }
@@ -75,6 +73,21 @@ struct GoldenDesk: ~Copyable {
         return try Order(document: rows.bytes(0, 2), revision: rows.int64(0, 0), version: rows.int64(0, 1))
     }
 
+    /// The order that the event was of; nil: it waits for one, or names several.
+    mutating func order(ofEvent number: Int) throws -> Order? {
+        var parameters = Parameters()
+        parameters.int64(Int64(number))
+        let rows = try connection.query(Self.findOrder, parameters)
+        guard rows.count > 0 else { return nil }
+        return try order(rows.text(0, 0))
+    }
+
+    private static let findOrder = Statement(
+        "golden_order_of_event",
+        """
+        SELECT order_ref FROM journal WHERE source_offset = $1
+        UNION ALL SELECT order_ref FROM rejected WHERE source_offset = $1
+        """)
     private static let readOrder = Statement(
         "golden_order", "SELECT revision, version, document FROM orders WHERE legal_entity = $1 AND order_ref = $2")
 

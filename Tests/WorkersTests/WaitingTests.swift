@@ -113,6 +113,36 @@ import Testing
         try expectOneWent(&bench, waiting: isFurther ? 1 : 0)
     }
 
+    /// A batch learns a name and finds an order by it, while another instance teaches the same name of another order.
+    @Test(arguments: ["wms_order W1", "tracking dhl/T1"])
+    func eventDoesNotStayWithAnOrderThatLostTheName(name: String) throws {
+        let store = try StoreFixture()
+        var bench = try Bench(store)
+        let orders = ["O-1", "O-2"].enumerated()
+        try bench.apply(orders.map { begin(store, $0.element, offset: Int64($0.offset)) })
+        // Somebody who holds the event's key keeps the batch from its names, which it has asked for already.
+        var blocker = try store.connect()
+        try blocker.execute("BEGIN")
+        try blocker.execute(
+            """
+            INSERT INTO journal (source_offset, occurred_at, recorded_at, content_hash, order_version, source_partition,
+                outcome, disposition, status, milestone, state_before, state_after, legal_entity, channel, event_id,
+                order_ref, warehouse)
+            VALUES (1, now(), now(), 0, 0, 1, 1, 1, 0, 1, 0, 0, 'ACME', 'desk', 'c1', '', '')
+            """)
+        let late = Instance(
+            store,
+            [teach(store, "O-2", name, offset: 3), store.named("c1", name, offset: 4, channel: "desk", partition: 1)])
+        try awaitBlocked(1, &bench.connection)
+        try bench.apply([teach(store, "O-1", name, offset: 5)])
+        try blocker.execute("ROLLBACK")
+        let isShared = name.hasPrefix("tracking")
+        #expect(try late.end().outcomes == [.applied, isShared ? .rejected : .applied])
+        #expect(try bench.order("O-2")?.time(of: .inTransit) == nil)
+        #expect(try (bench.order("O-1")?.time(of: .inTransit) != nil) == !isShared)
+        #expect(try bench.count("exceptions WHERE code = 'reference_collision'") == 1)
+    }
+
     /// Thousands of orders of one purchase order are no queue: a name that is somebody's is read without a lock.
     @Test func sharedNameIsNotLocked() throws {
         let store = try StoreFixture()
