@@ -176,7 +176,7 @@ struct ValidationDesk {
         guard !orders.isEmpty else { return }
         let name = service.settings.entities[entity].name
         var given: (batch: AppliedBatch, ends: [CheckEnd])?
-        for _ in 0..<3 where given == nil {
+        for _ in 0..<2 where given == nil {
             do throws(ApplyError) {
                 given = try applier.applyChecks(
                     orders.map(\.orderRef), entity: Int32(entity), answers: answers, now: service.now(), &connection)
@@ -190,8 +190,12 @@ struct ValidationDesk {
                 }
             }
         }
-        // Contended: due again when the lease ends.
-        guard let given else { return }
+        guard let given else {
+            // Contended: each by itself, and soon again what is being written just now.
+            if orders.count > 1 { return try giveOneByOne(orders, answers, entity, &connection) }
+            return try ValidationBacklog.postpone(
+                orders.map { ($0.orderRef, Self.contendedPause) }, legalEntity: name, &connection)
+        }
         counts.addPlan(given.batch)
         var done: [String] = []
         var failed: [(String, Int64)] = []
@@ -206,7 +210,10 @@ struct ValidationDesk {
         try ValidationBacklog.postpone(failed, legalEntity: name, &connection)
     }
 
-    /// One order's document cannot be read: the others get their verdicts.
+    /// Microseconds until an order is tried again that workers were writing.
+    private static let contendedPause: Int64 = 200_000
+
+    /// One order is contended, or its document cannot be read: the others get their verdicts.
     private mutating func giveOneByOne(
         _ orders: [UncheckedOrder], _ answers: [MasterCode: MasterAnswer], _ entity: Int,
         _ connection: inout Connection

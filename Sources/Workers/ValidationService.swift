@@ -40,7 +40,9 @@ public final class ValidationService: Sendable {
     /// Orders that are taken at once for one legal entity.
     static let bite = 100
     /// How long a taken order is left alone by other instances, in microseconds.
-    static let lease: Int64 = 120_000_000
+    ///
+    /// Where a destination takes longer to answer, another instance may ask the same: no harm is done.
+    static let lease: Int64 = 30_000_000
 
     struct Asked: Sendable {
         var entity: Int

@@ -157,6 +157,7 @@ struct Wiring {
                     legalEntity: entity.name, url: odoo.url, database: odoo.database, company: odoo.company, key: key,
                     requestsPerSecond: odoo.requestsPerSecond, maximumConcurrency: odoo.maxConcurrency,
                     createAt: CreateAt(rawValue: odoo.createAt.name) ?? .received,
+                    validates: entity.validation.by == .sluice,
                     warehouses: Dictionary(uniqueKeysWithValues: entity.warehouses.map { ($0.code, $0.odoo) })))
         }
         return destinations
@@ -206,7 +207,17 @@ extension EntitySettings {
     }
 
     /// What the legal entity decides about its orders.
-    var orderRules: OrderRules { OrderRules(lifecycle: orderLifecycle, owners: Owners(owners)) }
+    var orderRules: OrderRules {
+        OrderRules(lifecycle: orderLifecycle, owners: Owners(owners), validation: validationRules)
+    }
+
+    /// How its orders are validated; nothing is looked up where there is no destination.
+    private var validationRules: ValidationRules {
+        ValidationRules(
+            by: validation.by == .sluice ? .sluice : .channel, priceTolerance: validation.priceTolerance,
+            taxes: validation.taxes.isEmpty ? nil : validation.taxes,
+            check: odoo == nil ? [] : Set(validation.check.compactMap { MasterKind(name: $0.rawValue) }))
+    }
 
     /// How long orders may be in a flow, in microseconds.
     var flowTimes: FlowTimes {

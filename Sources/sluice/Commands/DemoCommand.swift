@@ -32,6 +32,7 @@ enum DemoCommand {
         guard let arguments = try Arguments(words, specification) else { return 0 }
         var settings = TrafficSettings()
         settings.orders = try arguments.number("orders", 1...1_000_000, default: 400)
+        settings.invalidEvery = 25
         settings.seed = UInt64(try arguments.number("seed", 0...Int.max, default: 1))
         // The traffic ends now: its events lie in the past, its latencies are those of a feed that was behind.
         let span = Int64(settings.spanMilliseconds) * 1000
@@ -104,7 +105,7 @@ enum DemoCommand {
             while ContinuousClock.now < end, !signals.isStopping {
                 let counts = try read(&connection)
                 if pipeline.recordsPolled >= traffic.acknowledged, pipeline.isIdle, counts.parkedDue == 0,
-                    counts.backlogMoving == 0, counts.total >= Int64(traffic.acknowledged)
+                    counts.backlogMoving == 0, counts.unchecked == 0, counts.total >= Int64(traffic.acknowledged)
                 {
                     return true
                 }

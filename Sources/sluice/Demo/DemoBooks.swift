@@ -15,6 +15,8 @@ struct DemoCounts {
     var parkedDue: Int64 = 0
     /// Orders of the backlog that go on by themselves: all but those held back, see `HeldOrder`.
     var backlogMoving: Int64 = 0
+    /// Orders whose verdict waits for a look at Odoo.
+    var unchecked: Int64 = 0
 
     private static let outcomes = Statement(
         "demo_outcomes", "SELECT legal_entity, outcome, count(*) FROM outcomes GROUP BY 1, 2")
@@ -26,7 +28,10 @@ struct DemoCounts {
                     b.attempts > 0 AND b.visited_at IS NULL AND b.due_at > now() + interval '10 seconds'
                     AND EXISTS (
                         SELECT FROM exceptions x WHERE x.legal_entity = b.legal_entity AND x.order_ref = b.order_ref
-                        AND x.resolved_at IS NULL AND x.code = ANY ($1))))
+                        AND x.resolved_at IS NULL AND x.code = ANY ($1)))),
+               (SELECT count(*) FROM validation_backlog v WHERE NOT EXISTS (
+                    SELECT FROM exceptions x WHERE x.legal_entity = v.legal_entity AND x.order_ref = v.order_ref
+                    AND x.resolved_at IS NULL AND x.code = ANY ($2)))
         """)
     private static let backlogs = Statement(
         "demo_backlog", "SELECT legal_entity, count(*) FROM backlog GROUP BY 1")
@@ -42,9 +47,11 @@ struct DemoCounts {
         }
         var codes = Parameters()
         codes.texts(HeldOrder.codes)
+        codes.texts(HeldOrder.verdictCodes)
         let waits = try connection.query(waiting, codes)
         counts.parkedDue = waits.int64(0, 0)
         counts.backlogMoving = waits.int64(0, 1)
+        counts.unchecked = waits.int64(0, 2)
         let backlog = try connection.query(backlogs)
         for row in 0..<backlog.count { counts.backlog[backlog.text(row, 0)] = backlog.int64(row, 1) }
         let orders = try connection.query(delivered)
@@ -59,7 +66,7 @@ struct DemoCounts {
     var total: Int64 { rows.values.reduce(0) { $0 + $1.values.reduce(0, +) } }
 }
 
-/// An order that Odoo, or the plan of its delivery, refused: it waits for a person, or to be changed.
+/// An order that its verdict, Odoo, or the plan of its delivery holds back: it waits for a person, or to be changed.
 ///
 /// An open exception of any other code holds nothing back: Odoo has to have such an order as it should be.
 struct HeldOrder {
@@ -69,8 +76,14 @@ struct HeldOrder {
         .stateMismatch,
     ].map(\.rawValue)
 
+    /// What a verdict raises.
+    static let verdictCodes: [String] = [
+        ExceptionCode.invalidOrder, .priceMismatch, .unknownTax, .unknownCustomer, .unknownProduct, .unknownCarrier,
+    ].map(\.rawValue)
+
     var legalEntity: String
     var orderRef: String
+    /// Exceptions; `pending`: nobody has told its lines.
     var codes: [String]
 }
 
@@ -128,11 +141,13 @@ struct OdooAudit {
                 audit.orders[entity, default: 0] += found.count
                 let order = try Order(
                     document: rows.bytes(row, 5), revision: rows.int64(row, 3), version: rows.int64(row, 4))
-                let isHeldBack = !rows.isNull(row, 6)
-                if isHeldBack {
-                    let codes = rows.text(row, 6).split(separator: ",").map(String.init)
-                    audit.held.append(HeldOrder(legalEntity: entity, orderRef: ref, codes: codes))
+                var codes = (rows.optionalText(row, 6) ?? "").split(separator: ",").map(String.init)
+                let verdict = order.validation.verdict
+                if verdict != .passed, order.path != .cancelled, found.isEmpty {
+                    codes += verdict == .pending ? [verdict.name] : verdict.codes.map(\.rawValue)
                 }
+                let isHeldBack = !codes.isEmpty
+                if isHeldBack { audit.held.append(HeldOrder(legalEntity: entity, orderRef: ref, codes: codes)) }
                 audit.compare(
                     "\(entity) \(ref)", found, isCancelled: order.path == .cancelled, isHeldBack: isHeldBack,
                     isConfirmed: order.path.map(confirmed.contains) ?? false, isHeld: state == .onHold,
@@ -168,9 +183,18 @@ struct OdooAudit {
         }
     }
 
+    /// The state that an order ends in where Sluice gives the verdict, and a channel's word is only noted.
+    private static func validated(_ end: CanonicalState, _ order: ExpectedOrder) -> CanonicalState {
+        switch end {
+        case .received, .validated: order.isInvalid ? .received : .validated
+        case .allocated, .partiallyFulfilled, .shipped, .invoiced, .closed, .onHold, .cancelled: end
+        }
+    }
+
     private mutating func compare(_ expectations: [ExpectedOrder], _ states: [String: CanonicalState]) {
         for order in expectations {
-            guard let expected = order.finalState else { continue }
+            guard let end = order.finalState else { continue }
+            let expected = Self.validated(end, order)
             let name = "\(order.legalEntity) \(order.orderRef)"
             guard let state = states[name] else {
                 findings.append("\(name): not in the store")

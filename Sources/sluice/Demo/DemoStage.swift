@@ -69,6 +69,8 @@ final class DemoStage {
             brokers: broker.bootstrapServers, storeURLVariable: Self.storeVariable, odooURL: odoo.url,
             odooKeyVariable: Self.keyVariable)
         configuration.parkTimeout = parkTimeout
+        configuration.validates = true
+        configuration.createAt = "validated"
         configuration.httpPort = httpPort
         let path = folder.appendingPathComponent("config")
         do {
