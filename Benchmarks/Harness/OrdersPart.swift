@@ -4,5 +4,6 @@ struct OrdersPart {
 
     func measure(_ figures: inout Figures) throws {
         try MappingCost(options: stage.options).measure(&figures)
+        try OrderCommandPart(stage: stage).measure(&figures)
     }
 }

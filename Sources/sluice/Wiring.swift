@@ -206,7 +206,16 @@ extension EntitySettings {
     }
 
     /// What the legal entity decides about its orders.
-    var orderRules: OrderRules { OrderRules(lifecycle: orderLifecycle, owners: Owners(owners)) }
+    var orderRules: OrderRules {
+        OrderRules(lifecycle: orderLifecycle, owners: Owners(owners), validation: validationRules)
+    }
+
+    /// Who says whether an order is valid, and how.
+    var validationRules: ValidationRules {
+        ValidationRules(
+            by: validation.by == .sluice ? .sluice : .channel, priceTolerance: validation.priceTolerance,
+            taxes: validation.taxes, check: Set(validation.check.compactMap { MasterKind(name: $0.rawValue) }))
+    }
 
     /// How long orders may be in a flow, in microseconds.
     var flowTimes: FlowTimes {
