@@ -40,7 +40,9 @@ extension ConfigurationDraft {
         if let tolerance = node?["price_tolerance"]?.text.flatMap({ ExactDecimal($0) }) {
             settings.priceTolerance = tolerance
         }
-        for member in node?["taxes"]?.members ?? [] { settings.taxes[member.key] = member.value.text }
+        settings.taxes = node?["taxes"].map { taxes in
+            Dictionary(taxes.members.map { ($0.key, $0.value.text ?? "") }, uniquingKeysWith: { a, _ in a })
+        }
         settings.check = (node?["check"]?.elements ?? []).compactMap(\.text)
             .compactMap(ValidationSettings.Lookup.init(rawValue:)).sorted { $0.rawValue < $1.rawValue }
         return settings

@@ -79,8 +79,8 @@ public struct ValidationSettings: Equatable, Sendable {
     public var by = Self.defaultJudge
     /// How far the sum of the lines may differ from the order's total, in its currency; default 0.
     public var priceTolerance = ExactDecimal.zero
-    /// The channels' tax codes and the names of Odoo's taxes; empty: codes are not looked at.
-    public var taxes: [String: String] = [:]
+    /// The channels' tax codes and the names of Odoo's taxes; nil: codes are not looked at.
+    public var taxes: [String: String]?
     /// What is looked up in the destination, sorted; default nothing.
     public var check: [Lookup] = []
 }

@@ -215,7 +215,7 @@ extension EntitySettings {
     private var validationRules: ValidationRules {
         ValidationRules(
             by: validation.by == .sluice ? .sluice : .channel, priceTolerance: validation.priceTolerance,
-            taxes: validation.taxes.isEmpty ? nil : validation.taxes,
+            taxes: validation.taxes,
             check: odoo == nil ? [] : Set(validation.check.compactMap { MasterKind(name: $0.rawValue) }))
     }
 

@@ -33,6 +33,8 @@ import Testing
             SELECT now(), now(), 'ACME-' || (i % 20), 'O-' || i FROM generate_series(1, 20000) AS i;
             INSERT INTO deliveries (confirmed_at, delivered_version, delivered_state, legal_entity, order_ref, document)
             SELECT now(), 1, 1, 'ACME-' || (i % 20), 'O-' || i, '{}' FROM generate_series(1, 20000) AS i;
+            INSERT INTO validation_backlog (since, due_at, legal_entity, order_ref)
+            SELECT now(), now(), 'ACME-' || (i % 20), 'O-' || i FROM generate_series(1, 20000) AS i;
             INSERT INTO exceptions (first_seen, last_seen, legal_entity, order_ref, code, severity, detail)
             SELECT now(), now(), 'ACME-' || (i % 20), 'O-' || i, 'x', 'info', '' FROM generate_series(1, 20000) AS i;
             ANALYZE
@@ -51,11 +53,11 @@ import Testing
             (OrderViewStatements.timeline, "\(key), 501"),
             (OrderViewStatements.duplicates, "'ACME-7', '{c,c}', '{e-7,e-27}'"), (OrderViewStatements.waiting, key),
             (OrderViewStatements.standing, key), (OrderViewStatements.delivery, key),
-            (OrderViewStatements.exceptions, key),
+            (OrderViewStatements.validation, key), (OrderViewStatements.exceptions, key),
         ]
         let tables = [
             "orders", "journal", "rejected", "duplicates", "order_references", "shared_references", "parked",
-            "backlog", "deliveries", "exceptions",
+            "backlog", "deliveries", "exceptions", "validation_backlog",
         ]
         for mode in ["force_custom_plan", "force_generic_plan"] {
             try connection.execute("SET plan_cache_mode = \(mode)")

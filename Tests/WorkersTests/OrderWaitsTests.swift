@@ -101,6 +101,12 @@ import Testing
         #expect(try view(&bench).waits(strict).map(\.what) == ["validation: nobody has told its lines"])
         try bench.connection.execute(
             """
+            INSERT INTO validation_backlog (since, due_at, attempts, legal_entity, order_ref)
+            VALUES (now(), now(), 2, 'ACME', 'O-1')
+            """)
+        #expect(try view(&bench).waits(strict).map(\.what) == ["validation: Odoo has to be asked, tried 2 times"])
+        try bench.connection.execute(
+            """
             INSERT INTO exceptions (first_seen, last_seen, legal_entity, order_ref, code, severity, detail)
             VALUES (now(), now(), 'ACME', 'O-1', 'unknown_tax', 'warning', 'line 1: DE20'),
                    (now(), now() - interval '1 s', 'ACME', 'O-1', 'unknown_product', 'warning', 'line 2: ABC')
