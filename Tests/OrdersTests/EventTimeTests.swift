@@ -76,6 +76,14 @@ import Testing
         #expect(desk.order.open == [] && desk.order.state == .closed)
     }
 
+    @Test func aClosingToldBeforeItsDispatchIsFlaggedLikeAnyWithoutAnInvoice() {
+        var desk = Desk([Told(.received, 1), Told(.closed, 3)])
+        #expect(desk.parked.count == 1)
+        desk.tell(.shipped, 5, channel: "wms")
+        #expect(desk.order.state == .closed && desk.order.open == [.shippedNotInvoiced])
+        #expect(desk.tell(.invoiced, 6).resolved == [.shippedNotInvoiced])
+    }
+
     @Test func aCancellationAfterAPartialShipmentMakesTheOrderShippedInAnySequence() {
         let story = [Told(.received, 1), Told(.partiallyFulfilled, 5, channel: "wms"), Told(.cancelled, 9)]
         for order in [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] {
