@@ -77,7 +77,10 @@ enum StoreProbe {
             """, &connection)
         check("orders whose version is not that of their journal", wrong, 0)
         check("orders in the backlog", try number("SELECT count(*) FROM backlog", &connection), expected.orders)
-        check("references", try number("SELECT count(*) FROM order_references", &connection), expected.orders)
+        // Two loads number their purchase orders alike: the later order's name is among those that several share.
+        let references = try number(
+            "SELECT (SELECT count(*) FROM order_references) + (SELECT count(*) FROM shared_references)", &connection)
+        check("references", references, expected.orders)
         for table in ["rejected", "dead_letters", "parked"] {
             check(table, try number("SELECT count(*) FROM \(table)", &connection), 0)
         }
