@@ -192,7 +192,7 @@ struct Bench: ~Copyable {
     mutating func apply(_ items: [Taken], now: Timestamp = StoreFixture.now) throws -> AppliedBatch {
         do {
             return try applier.apply(items, manner: .quick, now: now, &connection)
-        } catch ApplyError.conflict {
+        } catch  where Self.isContention(error) {
             return try applyCarefully(items, now: now)
         }
     }
