@@ -235,8 +235,8 @@ extension Order {
     ///
     /// The event's number counts as told, so that what follows it is not taken for a gap. A word that the lifecycle
     /// refuses stays on the timeline without effect, and the lines of a cancellation with it: what comes to be known of
-    /// the time before may allow it. A channel
-    /// that may not speak for the legal entity leaves no trace in the order at all.
+    /// the time before may allow it. A channel that may not speak for the legal entity leaves no trace in the order at
+    /// all.
     private mutating func refuse(
         _ code: ExceptionCode, _ telling: Telling, _ before: CanonicalState?, _ rules: OrderRules,
         word ruling: Ruling? = nil, mayBegin: Bool = false, warehouse: String = ""

@@ -89,15 +89,17 @@ extension Order {
     }
 
     /// Whether the verdict depends on what the destination has.
-    public func mayBeChecked(_ rules: ValidationRules) -> Bool {
-        guard rules.by == .sluice, !rules.check.isEmpty, !lines.isEmpty, path != .cancelled else { return false }
-        return !masterCodes(rules).isEmpty
+    public func mayBeChecked(_ rules: ValidationRules) -> Bool { !codesToCheck(rules).isEmpty }
+
+    /// What the destination is asked for as the order stands; empty: nothing.
+    private func codesToCheck(_ rules: ValidationRules) -> [MasterCode] {
+        guard rules.by == .sluice, !rules.check.isEmpty, !lines.isEmpty, path != .cancelled else { return [] }
+        return masterCodes(rules)
     }
 
     /// Whether the destination has to be asked before the verdict is complete.
     public func needsChecking(_ rules: ValidationRules) -> Bool {
-        guard rules.by == .sluice, !rules.check.isEmpty, !lines.isEmpty, path != .cancelled else { return false }
-        let codes = masterCodes(rules)
+        let codes = codesToCheck(rules)
         return !codes.isEmpty && validation.checked?.basis != Self.basis(of: codes)
     }
 
