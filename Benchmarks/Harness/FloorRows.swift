@@ -8,13 +8,13 @@ import Store
 /// The rows of one transaction as the fastest way known sends them, ready for libpq.
 struct FloorBatch: Sendable {
     var records = 0
-    var journal: [UInt8] = []
-    var duplicates: [UInt8] = []
-    var newOrders: [UInt8] = []
+    var journal: CopyBuffer.Rows?
+    var duplicates: CopyBuffer.Rows?
+    var newOrders: CopyBuffer.Rows?
     /// Orders that have a row already, as parameters of one statement; nil: none.
     var oldOrders: Parameters?
-    var references: [UInt8] = []
-    var backlog: [UInt8] = []
+    var references: CopyBuffer.Rows?
+    var backlog: CopyBuffer.Rows?
     /// References and backlog marks as parameters, instead of the two above.
     var marks: (references: Parameters, backlog: Parameters)?
 }
@@ -273,8 +273,8 @@ extension FloorRows {
     mutating func markAll(_ draft: Draft, _ batch: inout FloorBatch) {
         var inserts = InsertBatch()
         encodeUpserts(draft, &inserts)
-        batch.references = []
-        batch.backlog = []
+        batch.references = nil
+        batch.backlog = nil
         batch.marks = (inserts.references, inserts.backlog)
     }
 

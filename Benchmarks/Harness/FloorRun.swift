@@ -75,13 +75,13 @@ struct FloorRun {
     private static func send(
         _ batch: FloorBatch, _ update: Statement, _ connection: inout Connection
     ) throws(PostgresError) {
-        try connection.execute("BEGIN")
-        try connection.copyIn(ApplyStatements.copyJournal, batch.journal)
-        if !batch.duplicates.isEmpty { try connection.copyIn(FloorRows.copyDuplicates, batch.duplicates) }
-        if !batch.references.isEmpty { try connection.copyIn(FloorRows.copyReferences, batch.references) }
-        if !batch.newOrders.isEmpty { try connection.copyIn(FloorRows.copyOrders, batch.newOrders) }
+        guard let journal = batch.journal else { return }
+        try connection.copyIn(ApplyStatements.copyJournal, journal, beginning: true)
+        if let duplicates = batch.duplicates { try connection.copyIn(FloorRows.copyDuplicates, duplicates) }
+        if let references = batch.references { try connection.copyIn(FloorRows.copyReferences, references) }
+        if let new = batch.newOrders { try connection.copyIn(FloorRows.copyOrders, new) }
         if let old = batch.oldOrders { try connection.query(update, old) }
-        if !batch.backlog.isEmpty { try connection.copyIn(FloorRows.copyBacklog, batch.backlog) }
+        if let backlog = batch.backlog { try connection.copyIn(FloorRows.copyBacklog, backlog) }
         if let marks = batch.marks {
             try connection.query(ReferenceStatements.learn, marks.references)
             try connection.query(ApplyStatements.markBacklog, marks.backlog)

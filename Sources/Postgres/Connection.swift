@@ -159,16 +159,30 @@ internal import CLibpq
         }
         buffer.end()
         defer { buffer.reset() }
-        return try copyIn(beginning ? "BEGIN; " + sql : sql, buffer.writer.bytes, count: buffer.writer.end)
+        return try copyIn(sql, buffer.writer.bytes, ends: buffer.ends, beginning: beginning)
     }
 
     /// Copies rows in from what `CopyBuffer.finish` gave.
     ///
-    /// `sql` is `COPY table (columns) FROM STDIN (FORMAT binary)`. Gives how many rows the server took. After an error
-    /// the connection is usable: the transaction has failed.
+    /// As the other one. After an error the connection is usable: the transaction has failed.
     @discardableResult
-    public mutating func copyIn(_ sql: String, _ data: borrowing [UInt8]) throws(PostgresError) -> Int {
-        try copyIn(sql, copy data, count: data.count)
+    public mutating func copyIn(
+        _ sql: String, _ rows: CopyBuffer.Rows, beginning: Bool = false
+    ) throws(PostgresError) -> Int {
+        try copyIn(sql, rows.bytes, ends: rows.ends, beginning: beginning)
+    }
+
+    private mutating func copyIn(
+        _ sql: String, _ data: [UInt8], ends: [Int], beginning: Bool
+    ) throws(PostgresError) -> Int {
+        guard !sql.utf8.contains(0) else { throw PostgresError(.nulInText, "the SQL text holds a NUL byte") }
+        var affected = 0
+        var start = 0
+        for end in ends {
+            affected += try copyIn(beginning && start == 0 ? "BEGIN; " + sql : sql, data, start..<end)
+            start = end
+        }
+        return affected
     }
 
     /// What is handed to libpq at once.
@@ -176,17 +190,18 @@ internal import CLibpq
     /// It copies what it is given, so this bounds its buffer.
     private static let copyChunkBytes = 262_144
 
-    private mutating func copyIn(_ sql: String, _ data: [UInt8], count: Int) throws(PostgresError) -> Int {
-        guard !sql.utf8.contains(0) else { throw PostgresError(.nulInText, "the SQL text holds a NUL byte") }
-        return unsafe try exchange { (handle, exchange) throws(PostgresError) in
+    private mutating func copyIn(
+        _ sql: String, _ data: [UInt8], _ part: Range<Int>
+    ) throws(PostgresError) -> Int {
+        unsafe try exchange { (handle, exchange) throws(PostgresError) in
             try exchange.send(unsafe PQsendQuery(handle, sql))
             guard try unsafe Self.startsCopy(handle, exchange) else {
                 _ = try exchange.collect()
                 throw PostgresError(.misuse, "copyIn was given a statement that is no COPY FROM STDIN")
             }
-            var offset = 0
-            while offset < count {
-                let size = min(Self.copyChunkBytes, count - offset)
+            var offset = part.lowerBound
+            while offset < part.upperBound {
+                let size = min(Self.copyChunkBytes, part.upperBound - offset)
                 let status = unsafe data.withUnsafeBytes { (raw: UnsafeRawBufferPointer) in
                     unsafe PQputCopyData(
                         handle, raw.baseAddress?.advanced(by: offset).assumingMemoryBound(to: CChar.self), Int32(size))
@@ -195,7 +210,7 @@ internal import CLibpq
                 try exchange.flush()
                 if status == 1 { offset += size }
             }
-            _ = unsafe PQputCopyEnd(handle, offset < count ? "the client stopped" : nil)
+            _ = unsafe PQputCopyEnd(handle, offset < part.upperBound ? "the client stopped" : nil)
             try exchange.flush()
             return try exchange.collect().affected
         }

@@ -3,8 +3,25 @@
 /// A signature and two empty header words, then each row as its number of columns and each field as length and bytes,
 /// then -1 (manual: COPY, "Binary Format"). Binary COPY converts nothing: a field has to be of the column's own type
 /// (`int32` into `integer`, `int64` into `bigint`).
+///
+/// More than `rowsPerCopy` rows go as several statements one after the other, so they belong into one transaction.
 public struct CopyBuffer: Sendable {
+    /// What one COPY takes.
+    ///
+    /// The server buffers up to 1,000 rows of a COPY, and keeps account of their buffers in a hash table in which all
+    /// of them collide (PostgreSQL 15, resowner.c), so its cost grows with the square of the rows; below, with the
+    /// statements. docs/BENCHMARKS.md, "What was tried for the floor", has the figures.
+    public static let rowsPerCopy = 250
+
+    /// Rows that are ready to be copied in, as `finish` gives them.
+    public struct Rows: Sendable {
+        let bytes: [UInt8]
+        let ends: [Int]
+    }
+
     private(set) var writer: ByteWriter
+    /// Where the data of each COPY ends, but for the last one until `end`.
+    private(set) var ends: [Int] = []
     private var missingFields: Int16 = 0
     private var isFinished = false
     /// How many rows were begun.
@@ -33,6 +50,10 @@ public struct CopyBuffer: Sendable {
     /// Begins a row of `columns` fields, which have to follow.
     public mutating func beginRow(columns: Int16) {
         precondition(missingFields == 0 && !isFinished && columns > 0, "the row before this one is not complete")
+        if rows > 0, rows % Self.rowsPerCopy == 0 {
+            endPart()
+            writeHeader()
+        }
         missingFields = columns
         rows += 1
         writer.store(columns)
@@ -123,9 +144,9 @@ public struct CopyBuffer: Sendable {
     /// Ends the data and gives it away; the buffer is empty afterwards, without memory.
     ///
     /// `Connection.copyIn` also takes the buffer itself, which keeps the memory for the next batch.
-    public mutating func finish() -> [UInt8] {
+    public mutating func finish() -> Rows {
         end()
-        let taken = writer.take()
+        let taken = Rows(bytes: writer.take(), ends: ends)
         restart()
         return taken
     }
@@ -140,6 +161,7 @@ public struct CopyBuffer: Sendable {
         missingFields = 0
         isFinished = false
         rows = 0
+        ends.removeAll(keepingCapacity: true)
         writeHeader()
     }
 
@@ -147,6 +169,11 @@ public struct CopyBuffer: Sendable {
         precondition(missingFields == 0, "the last row is not complete")
         guard !isFinished else { return }
         isFinished = true
+        endPart()
+    }
+
+    private mutating func endPart() {
         writer.store(-1 as Int16)
+        ends.append(writer.end)
     }
 }

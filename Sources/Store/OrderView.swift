@@ -158,8 +158,6 @@ public struct OrderView: Sendable {
     public var order: Order
     /// When the order was last written.
     public var updatedAt: Timestamp?
-    /// Other names, as they were learned.
-    public var references: [Order.OtherName]
     /// Its events as they were recorded, the newest `timelineLimit` of them, the oldest first.
     public var timeline: [Entry]
     /// Whether there are older events than those in `timeline`.

@@ -50,16 +50,6 @@ enum OrderViewStatements {
         "view_order",
         "SELECT document, revision, version, updated_at FROM orders WHERE legal_entity = $1 AND order_ref = $2")
 
-    static let references = Statement(
-        "view_references",
-        """
-        SELECT kind, issuer, value FROM (
-            SELECT learned_at, kind, issuer, value FROM order_references WHERE legal_entity = $1 AND order_ref = $2
-            UNION ALL
-            SELECT learned_at, kind, issuer, value FROM shared_references WHERE legal_entity = $1 AND order_ref = $2
-        ) known ORDER BY learned_at, kind, issuer, value LIMIT 1000
-        """)
-
     /// Third parameter: bigint limit.
     ///
     /// The newest first.
@@ -153,7 +143,7 @@ enum OrderViewReading {
         let entries = Array(newest.prefix(OrderView.timelineLimit).reversed())
         return OrderView(
             legalEntity: legalEntity, orderRef: orderRef, order: order, updatedAt: updatedAt,
-            references: try references(key, &connection), timeline: entries,
+            timeline: entries,
             isTimelineCut: newest.count > entries.count,
             duplicates: try duplicates(legalEntity, entries, &connection), waiting: try waiting(key, &connection),
             standing: try standing(key, &connection), delivery: try delivery(key, &connection),
@@ -261,17 +251,6 @@ enum OrderViewReading {
                     releasedOutcome: rows.isNull(row, 20) ? nil : Outcome(rawValue: raw(rows, row, 20))))
         }
         return entries
-    }
-
-    private static func references(
-        _ key: Parameters, _ connection: inout Connection
-    ) throws(PostgresError) -> [Order.OtherName] {
-        let rows = try connection.query(OrderViewStatements.references, key)
-        return (0..<rows.count).compactMap { row in
-            ReferenceKind(rawValue: raw(rows, row, 0)).map {
-                Order.OtherName(kind: $0, issuer: rows.text(row, 1), value: rows.text(row, 2))
-            }
-        }
     }
 
     private static func duplicates(

@@ -134,6 +134,40 @@ import Testing
         #expect(connection.transactionStatus == .open)
     }
 
+    /// At the bound of one COPY, one below and one above, and over several.
+    @Test(arguments: [-1, 0, 1, 2 * CopyBuffer.rowsPerCopy + 1])
+    func rowsOfSeveralCopiesArriveOnce(beyond: Int) throws {
+        var connection = try PostgreSQLFixture.freshConnection()
+        try connection.execute(Self.table)
+        let count = CopyBuffer.rowsPerCopy + beyond
+        var buffer = CopyBuffer()
+        for id in 1...count { append(Int64(id), to: &buffer) }
+        #expect(buffer.rows == count)
+        #expect(try connection.copyIn(Self.copy, &buffer, beginning: true) == count)
+        for id in count + 1...2 * count { append(Int64(id), to: &buffer) }
+        #expect(try connection.copyIn(Self.copy, buffer.finish()) == count)
+        try connection.execute("COMMIT")
+        let rows = try connection.execute("SELECT count(*), count(DISTINCT id), max(id)::bigint FROM event")
+        #expect((0..<3).map { rows.int64(0, $0) } == [Int64](repeating: Int64(2 * count), count: 3))
+    }
+
+    @Test func aRowThatIsRefusedUndoesTheCopiesBefore() throws {
+        var connection = try PostgreSQLFixture.freshConnection()
+        try connection.execute(Self.table)
+        var buffer = CopyBuffer()
+        for id in 1...CopyBuffer.rowsPerCopy { append(Int64(id), to: &buffer) }
+        append(1, to: &buffer)
+        let error = #expect(throws: PostgresError.self) {
+            try connection.copyIn(Self.copy, &buffer, beginning: true)
+        }
+        #expect(error?.sqlState == .uniqueViolation)
+        #expect(connection.transactionStatus == .failed)
+        try connection.execute("ROLLBACK")
+        #expect(try connection.execute("SELECT count(*) FROM event").int64(0, 0) == 0)
+        append(1, to: &buffer)
+        #expect(try connection.copyIn(Self.copy, &buffer) == 1)
+    }
+
     @Test func noRowsAreNoError() throws {
         var connection = try PostgreSQLFixture.freshConnection()
         try connection.execute(Self.table)

@@ -49,7 +49,7 @@ import Testing
         let statements: [(Statement, String)] = [
             (OrderViewStatements.findCanonical, key), (OrderViewStatements.findReference, name),
             (OrderViewStatements.findAwaited, name), (OrderViewStatements.awaiting, "'ACME-7', 5::int2, 'dhl', 'T-7'"),
-            (OrderViewStatements.order, key), (OrderViewStatements.references, key),
+            (OrderViewStatements.order, key),
             (OrderViewStatements.timeline, "\(key), 501"),
             (OrderViewStatements.duplicates, "'ACME-7', '{c,c}', '{e-7,e-27}'"), (OrderViewStatements.waiting, key),
             (OrderViewStatements.standing, key), (OrderViewStatements.delivery, key),

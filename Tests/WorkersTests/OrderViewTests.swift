@@ -55,7 +55,7 @@ import Testing
         ])
         #expect(try OrderView.find("portal/7", legalEntity: "ACME", &bench.connection).orders == ["O-1"])
         #expect(try OrderView.find("P1", legalEntity: "ACME", &bench.connection).orders == ["O-1", "O-2"])
-        #expect(try OrderView.read("O-2", legalEntity: "ACME", &bench.connection)?.references.map(\.value) == ["P1"])
+        #expect(try OrderView.read("O-2", legalEntity: "ACME", &bench.connection)?.order.names.map(\.value) == ["P1"])
         for name in ["T1", "dhl/T1"] {
             let found = try OrderView.find(name, legalEntity: "ACME", &bench.connection)
             #expect(found.orders == [] && found.awaited.count == 1)
@@ -81,7 +81,7 @@ import Testing
         #expect(view.duplicates == 1)
         #expect(view.waiting.map(\.eventID) == ["e4"])
         #expect(view.waiting.first?.until?.microseconds == StoreFixture.now.microseconds + 900_000_000)
-        #expect(view.references == [Order.OtherName(kind: .purchaseOrder, issuer: "KOREA", value: "PO-7")])
+        #expect(view.order.names == [Order.OtherName(kind: .purchaseOrder, issuer: "KOREA", value: "PO-7")])
         #expect(view.standing?.attempts == 0)
         #expect(view.delivery == nil)
         #expect(Set(view.exceptions.map(\.code)) == ["sequence_gap", "unknown_warehouse"])

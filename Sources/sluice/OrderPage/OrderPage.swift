@@ -29,8 +29,8 @@ struct OrderPage {
         ]
         if !order.warehouseCodes.isEmpty { page.append(PageText.field("warehouses", [list(order.warehouseCodes)])) }
         if let total = order.total { page.append(PageText.field("total", ["\(total) \(order.currency)"])) }
-        if !view.references.isEmpty {
-            page.append(PageText.field("known as", [list(view.references.map(Self.name))]))
+        if !view.order.names.isEmpty {
+            page.append(PageText.field("known as", [list(view.order.names.map(Self.name))]))
         }
         page.append(PageText.field("odoo", [delivery]))
         return (page + sections).joined(separator: "\n")

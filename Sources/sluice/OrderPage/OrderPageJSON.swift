@@ -11,7 +11,7 @@ extension OrderPage {
         var object: [String: Any] = [
             "legal_entity": view.legalEntity, "order_ref": view.orderRef, "state": order.state?.name ?? "not_begun",
             "path": order.path?.name ?? "not_begun", "version": Int(order.version), "duplicates": Int(view.duplicates),
-            "warehouses": order.warehouseCodes, "references": view.references.map(Self.name),
+            "warehouses": order.warehouseCodes, "references": view.order.names.map(Self.name),
             "reached": Dictionary(times.map { ($0.name, $0.at.rfc3339) }, uniquingKeysWith: { a, _ in a }),
         ]
         object["currency"] = order.currency.isEmpty ? nil : order.currency
