@@ -31,6 +31,13 @@ import Testing
         }
     }
 
+    @Test func ofTwoChannelsAtOneTimeTheSameOneCountsWhateverTheOrderOfArrival() {
+        let shop = Told(.received, 5).with { $0.customer = "C-1" }
+        let wms = Told(.received, 5, channel: "wms").with { $0.customer = "C-2" }
+        #expect(Desk([shop, wms]).order.customerRef == "C-2")
+        #expect(Desk([wms, shop]).order.customerRef == "C-2")
+    }
+
     @Test func aCorrectionOfTheSameTimeCounts() {
         var desk = Desk([Told(.shipped, 5).with { $0.shipment = ("S-1", "", ["1"]) }])
         #expect(desk.tell(Told(.shipped, 5).with { $0.shipment = ("S-1", "", ["2"]) }).outcome == .applied)

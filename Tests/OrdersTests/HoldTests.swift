@@ -54,6 +54,15 @@ import Testing
         #expect(desk.order.open == [])
     }
 
+    @Test func aReleaseWithoutAHoldIsOpenAsLongAsItWaits() {
+        var desk = Desk([Told(.received, 1), release("credit", 5)])
+        #expect(desk.parked.count == 1 && desk.order.open == [.releaseWithoutHold])
+        #expect(desk.tell(.validated, 6).resolved == [])
+        #expect(desk.order.open == [.releaseWithoutHold])
+        #expect(desk.tell(hold("credit", 4)).outcome == .applied)
+        #expect(desk.parked.isEmpty && desk.order.open == [])
+    }
+
     @Test func theHoldOfAnOverruledReleaseClosesItsException() {
         var desk = Desk([Told(.received, 1), release("credit", 5)])
         #expect(desk.release(waited: true).first?.code == .releaseWithoutHold)
