@@ -50,7 +50,7 @@ let package = Package(
                 .embedInCode("Migrations/006_validation.sql"),
                 .embedInCode("Migrations/007_routes.sql"),
                 .embedInCode("Migrations/008_indexes.sql"),
-                .embedInCode("Migrations/009_references.sql"),
+                .embedInCode("Migrations/009_writes.sql"),
             ]),
         stage("Workers", ["Store", "Postgres", "OrderEvents", "Orders", "Partitioner", "Metrics"]),
         stage("Odoo"),

@@ -108,7 +108,8 @@ struct FloorRows {
 // How a transaction is encoded: the columns are those of Sluice's own statements.
 extension FloorRows {
     static let copyOrders = """
-        COPY orders (revision, version, updated_at, state_since, state, legal_entity, order_ref, document)
+        COPY orders (revision, version, updated_at, state_since, state, legal_entity, order_ref, document, told_class,
+                     told_revision)
         FROM STDIN (FORMAT binary)
         """
     static let copyReferences =
@@ -208,7 +209,7 @@ extension FloorRows {
             backlog.text(name.entity)
             backlog.text(name.ref)
             if upsertsAll { continue }
-            orders.beginRow(columns: 8)
+            orders.beginRow(columns: 10)
             orders.int64(1)
             orders.int64(order.version)
             orders.timestamp(microsecondsSinceUnixEpoch: draft.now.microseconds)
@@ -217,6 +218,8 @@ extension FloorRows {
             orders.text(name.entity)
             orders.text(name.ref)
             orders.text(bytes: document)
+            orders.int16(1)
+            orders.int64(1)
         }
         if orders.rows > 0 { batch.newOrders = orders.finish() }
         if references.rows > 0 { batch.references = references.finish() }
@@ -312,6 +315,7 @@ private struct OrderArrays {
     private var since = TimestampArray()
     private var states = Int16Array()
     private var entities = TextArray(), refs = TextArray(), documents = TextArray()
+    private var told = Int16Array()
 
     var count: Int { revisions.count }
 
@@ -325,6 +329,7 @@ private struct OrderArrays {
         entities.append(name.entity)
         refs.append(name.ref)
         documents.append(bytes: document)
+        told.append(1)
     }
 
     func parameters(_ now: Timestamp) -> Parameters {
@@ -337,6 +342,7 @@ private struct OrderArrays {
         parameters.array(entities)
         parameters.array(refs)
         parameters.array(documents)
+        parameters.array(told)
         return parameters
     }
 }

@@ -29,9 +29,9 @@ struct FloorRun {
         "bench_update_orders",
         """
         UPDATE orders o SET revision = r.n, version = r.v, updated_at = $3::timestamptz, state_since = r.t, state = r.s,
-                            document = r.d
-        FROM unnest($1::bigint[], $2::bigint[], $4::timestamptz[], $5::smallint[], $6::text[], $7::text[], $8::text[])
-            AS r(n, v, t, s, e, k, d)
+                            document = r.d, told_class = LEAST(o.told_class, r.c)
+        FROM unnest($1::bigint[], $2::bigint[], $4::timestamptz[], $5::smallint[], $6::text[], $7::text[], $8::text[],
+                    $9::smallint[]) AS r(n, v, t, s, e, k, d, c)
         WHERE o.legal_entity = r.e AND o.order_ref = r.k AND o.revision = r.n - 1
         """)
 

@@ -174,40 +174,50 @@ public enum ApplyStatements {
     /// Writes orders, new and old in one pass, each only if its row still has the revision that was read.
     ///
     /// bigint[] revision (the new one), bigint[] version, timestamptz updated_at, timestamptz[] state_since,
-    /// smallint[] state, text[] legal_entity, text[] order_ref, text[] document. Fewer rows affected than given: some
-    /// order was written by another instance meanwhile.
+    /// smallint[] state, text[] legal_entity, text[] order_ref, text[] document, smallint[] class of its delivery or NULL
+    /// -> for each, in this sequence, its order_ref where the backlog has to be told that the order is behind, else NULL.
+    /// Fewer rows than given: some order was written by another instance meanwhile.
     public static let writeOrders = Statement(
         "write_orders",
         """
-        INSERT INTO orders AS o (revision, version, updated_at, state_since, state, legal_entity, order_ref, document)
-        SELECT n, v, $3::timestamptz, t, s, e, k, d
-        FROM unnest($1::bigint[], $2::bigint[], $4::timestamptz[], $5::smallint[], $6::text[], $7::text[], $8::text[])
-            AS r(n, v, t, s, e, k, d)
+        INSERT INTO orders AS o (revision, version, updated_at, state_since, state, legal_entity, order_ref, document,
+                                 told_class, told_revision)
+        SELECT n, v, $3::timestamptz, t, s, e, k, d, c, CASE WHEN c IS NOT NULL THEN n END
+        FROM unnest($1::bigint[], $2::bigint[], $4::timestamptz[], $5::smallint[], $6::text[], $7::text[], $8::text[],
+                    $9::smallint[]) AS r(n, v, t, s, e, k, d, c)
         ON CONFLICT (legal_entity, order_ref) DO UPDATE
         SET revision = excluded.revision, version = excluded.version, updated_at = excluded.updated_at,
-            state_since = excluded.state_since, state = excluded.state, document = excluded.document
+            state_since = excluded.state_since, state = excluded.state, document = excluded.document,
+            told_class = LEAST(o.told_class, excluded.told_class),
+            told_revision = CASE WHEN o.told_class <= excluded.told_class OR excluded.told_class IS NULL
+                            THEN o.told_revision ELSE excluded.revision END
         WHERE o.revision = excluded.revision - 1
+        RETURNING CASE WHEN told_revision = revision THEN order_ref END
         """)
 
     /// The same for batches in which a row is an alias of an order, or an order of a legal entity that promises times.
     ///
-    /// Parameters as `writeOrders`, then text[] alias_of and timestamptz[] look_at: when to look because of what the
+    /// Parameters and result as `writeOrders`, then text[] alias_of and timestamptz[] look_at: when to look because of what the
     /// batch told; NULL: it entered no flow. An earlier look stays, so that the update usually touches no index; what
     /// is overdue is looked at because it changed.
     public static let writeOrdersInFull = Statement(
         "write_orders_in_full",
         """
         INSERT INTO orders AS o (revision, version, updated_at, state_since, state, legal_entity, order_ref, document,
-                                 alias_of, look_at)
-        SELECT n, v, $3::timestamptz, t, s, e, k, d, a, l
+                                 told_class, told_revision, alias_of, look_at)
+        SELECT n, v, $3::timestamptz, t, s, e, k, d, c, CASE WHEN c IS NOT NULL THEN n END, a, l
         FROM unnest($1::bigint[], $2::bigint[], $4::timestamptz[], $5::smallint[], $6::text[], $7::text[], $8::text[],
-                    $9::text[], $10::timestamptz[]) AS r(n, v, t, s, e, k, d, a, l)
+                    $9::smallint[], $10::text[], $11::timestamptz[]) AS r(n, v, t, s, e, k, d, c, a, l)
         ON CONFLICT (legal_entity, order_ref) DO UPDATE
         SET revision = excluded.revision, version = excluded.version, updated_at = excluded.updated_at,
             state_since = excluded.state_since, state = excluded.state, document = excluded.document,
             alias_of = excluded.alias_of,
-            look_at = LEAST(o.look_at, CASE WHEN o.is_overdue THEN excluded.updated_at ELSE excluded.look_at END)
+            look_at = LEAST(o.look_at, CASE WHEN o.is_overdue THEN excluded.updated_at ELSE excluded.look_at END),
+            told_class = LEAST(o.told_class, excluded.told_class),
+            told_revision = CASE WHEN o.told_class <= excluded.told_class OR excluded.told_class IS NULL
+                            THEN o.told_revision ELSE excluded.revision END
         WHERE o.revision = excluded.revision - 1
+        RETURNING CASE WHEN told_revision = revision THEN order_ref END
         """)
 
     /// timestamptz parked_at, timestamptz[] due_at, timestamptz[] released_at, bigint[] sequence, smallint[] outcome of
@@ -271,7 +281,7 @@ public enum ApplyStatements {
 
     /// timestamptz now, smallint[] class, text[] legal_entity, text[] order_ref: these orders are behind.
     ///
-    /// A row that is there stays as it is, unless a visit was refused before: it may succeed now that the order has
+    /// Sent for the orders that `writeOrders` names. A row that is there stays as it is, unless a visit was refused before: it may succeed now that the order has
     /// changed, so it is due at once. What is under way is left alone: its record sees the change. The order's row is
     /// locked by this transaction, and a delivery locks it too before it removes the mark, so a mark is never lost
     /// between the two.

@@ -96,8 +96,13 @@ public enum Backlog {
         FROM unnest($1::text[], $2::text[]) AS r(e, k)
         WHERE b.legal_entity = r.e AND b.order_ref = r.k AND b.visited_at IS NOT NULL
         """)
+    /// Locks the order; whoever changes it next tells the backlog again.
     private static let lockOrder = Statement(
-        "backlog_lock_order", "SELECT version FROM orders WHERE legal_entity = $1 AND order_ref = $2 FOR UPDATE")
+        "backlog_lock_order",
+        """
+        UPDATE orders SET told_class = NULL, told_revision = NULL WHERE legal_entity = $1 AND order_ref = $2
+        RETURNING version
+        """)
     private static let record = Statement(
         "backlog_record",
         """

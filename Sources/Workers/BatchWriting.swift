@@ -104,10 +104,10 @@ struct BatchWriter: Sendable {
             }
         }
         plan.finish()
-        try writeOrders(plan, settings, now, &connection)
+        let behind = try writeOrders(plan, settings, now, &connection)
         try writeParked(plan, settings, now, &connection)
         try writeExceptions(plan, settings, now, &result, &connection)
-        try markBacklog(plan, settings, now, &connection)
+        try markBacklog(behind, plan, settings, now, &connection)
         try markUnchecked(plan, settings, &connection)
         return result
     }
@@ -158,14 +158,16 @@ struct BatchWriter: Sendable {
         }
     }
 
+    /// Gives the rows, places in `plan.written`, that the backlog has to be told of.
     private mutating func writeOrders(
         _ plan: BatchPlan, _ settings: ApplySettings, _ now: Timestamp, _ connection: inout Connection
-    ) throws {
-        guard !plan.written.isEmpty else { return }
+    ) throws -> [Int] {
+        guard !plan.written.isEmpty else { return [] }
         orders.removeAll()
         for index in plan.written {
-            let entity = settings.entityName(plan.orders[index].entity)
-            plan.orders[index].cell.append(to: &orders, entity: entity, ref: plan.orders[index].ref)
+            plan.orders[index].cell.append(
+                to: &orders, entity: settings.entityName(plan.orders[index].entity), ref: plan.orders[index].ref,
+                delivers: delivers(index, plan, settings))
         }
         orders.fill(&parameters, now)
         var statement = ApplyStatements.writeOrders
@@ -178,7 +180,15 @@ struct BatchWriter: Sendable {
         }
         writtenBytes = parameters.byteCount
         let rows = try connection.query(statement, parameters)
-        if rows.affected != plan.written.count { throw ApplyError.conflict }
+        if rows.count != plan.written.count { throw ApplyError.conflict }
+        let behind = (0..<rows.count).filter { !rows.isNull($0, 0) }
+        // A server answers in the sequence that it was given. Should one ever not, all are told: in vain for most.
+        let isInSequence = behind.allSatisfy { rows.text($0, 0) == plan.orders[plan.written[$0]].ref }
+        return isInSequence ? behind : plan.written.indices.filter { delivers(plan.written[$0], plan, settings) }
+    }
+
+    private func delivers(_ index: Int, _ plan: BatchPlan, _ settings: ApplySettings) -> Bool {
+        plan.orders[index].delivers && settings.entities[Int(plan.orders[index].entity)].delivers
     }
 
     /// What most batches have no need of: of which order a row is an alias, and when to look at it because of the flows
@@ -290,18 +300,17 @@ struct BatchWriter: Sendable {
     }
 
     private mutating func markBacklog(
-        _ plan: BatchPlan, _ settings: ApplySettings, _ now: Timestamp, _ connection: inout Connection
+        _ behind: [Int], _ plan: BatchPlan, _ settings: ApplySettings, _ now: Timestamp, _ connection: inout Connection
     ) throws {
+        guard !behind.isEmpty else { return }
         var classes = Int16Array()
         var entities = TextArray(), refs = TextArray()
-        for (row, index) in plan.written.enumerated() where plan.orders[index].delivers {
-            let entity = plan.orders[index].entity
-            guard settings.entities[Int(entity)].delivers else { continue }
+        for row in behind {
+            let order = plan.orders[plan.written[row]]
             classes.append(orders.classes[row].rawValue)
-            entities.append(settings.entityName(entity))
-            refs.append(plan.orders[index].ref)
+            entities.append(settings.entityName(order.entity))
+            refs.append(order.ref)
         }
-        guard classes.count > 0 else { return }
         parameters.removeAll()
         parameters.timestamp(microsecondsSinceUnixEpoch: now.microseconds)
         parameters.array(classes)

@@ -13,8 +13,8 @@ struct OrderCell: Sendable {
     private struct Held: ~Copyable {
         var order: Order
 
-        func append(to rows: inout OrderRows, entity: String, ref: String) {
-            rows.append(order, entity: entity, ref: ref)
+        func append(to rows: inout OrderRows, entity: String, ref: String, delivers: Bool) {
+            rows.append(order, entity: entity, ref: ref, delivers: delivers)
         }
     }
 
@@ -40,8 +40,8 @@ struct OrderCell: Sendable {
     }
 
     /// Adds the order to the rows that are written.
-    func append(to rows: inout OrderRows, entity: String, ref: String) {
-        storage.held.append(to: &rows, entity: entity, ref: ref)
+    func append(to rows: inout OrderRows, entity: String, ref: String, delivers: Bool) {
+        storage.held.append(to: &rows, entity: entity, ref: ref, delivers: delivers)
     }
 }
 

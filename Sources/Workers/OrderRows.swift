@@ -13,6 +13,7 @@ struct OrderRows: Sendable {
     private var refs = TextArray()
     private var documents = TextArray()
     private var document: [UInt8] = []
+    private var told = Int16Array()
     /// How urgent the delivery of each is.
     private(set) var classes: [DeliveryClass] = []
 
@@ -24,11 +25,14 @@ struct OrderRows: Sendable {
         entities.removeAll()
         refs.removeAll()
         documents.removeAll()
+        told.removeAll()
         classes.removeAll(keepingCapacity: true)
     }
 
     /// Adds a row; called by `OrderCell.append`, which lends the order without a copy.
-    mutating func append(_ order: borrowing Order, entity: String, ref: String) {
+    ///
+    /// `delivers`: the backlog is to know that the order is behind.
+    mutating func append(_ order: borrowing Order, entity: String, ref: String, delivers: Bool) {
         revisions.append(order.revision)
         versions.append(order.version)
         let state = order.state
@@ -43,7 +47,9 @@ struct OrderRows: Sendable {
         document.removeAll(keepingCapacity: true)
         order.writeDocument(to: &document)
         documents.append(bytes: document)
-        classes.append(DeliveryClass(of: state))
+        let urgency = DeliveryClass(of: state)
+        classes.append(urgency)
+        if delivers { told.append(urgency.rawValue) } else { told.appendNull() }
     }
 
     /// Puts the rows in the place of what `parameters` had.
@@ -57,5 +63,6 @@ struct OrderRows: Sendable {
         parameters.array(entities)
         parameters.array(refs)
         parameters.array(documents)
+        parameters.array(told)
     }
 }

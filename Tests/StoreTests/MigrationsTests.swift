@@ -15,6 +15,17 @@ import TestSupport
         try Migrations.verify(&connection)
     }
 
+    @Test func everyFileIsAMigration() throws {
+        let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .deletingLastPathComponent().appendingPathComponent("Sources/Store/Migrations")
+        let files = try FileManager.default.contentsOfDirectory(atPath: folder.path).filter { $0.hasSuffix(".sql") }
+        let names = Migrations.all.map { migration in
+            let number = "\(migration.number)"
+            return String(repeating: "0", count: 3 - number.count) + number + "_\(migration.name).sql"
+        }
+        #expect(files.sorted() == names)
+    }
+
     @Test func instancesThatStartTogetherDoNotRace() throws {
         let url = try PostgreSQLFixture.freshDatabase()
         let results = Mutexed<[Result<Int, any Error>]>([])

@@ -59,5 +59,22 @@ import Testing
         record.orderRef = again.orderRef
         #expect(try Backlog.record(record, legalEntity: "ACME", &bench.connection) == true)
         #expect(try bench.count("backlog") == 0)
+        try bench.apply([bench.store.event("e3", "O-1", "allocated", offset: 2, sequence: 3)])
+        #expect(try take(&bench).map(\.order.version) == [3])
+    }
+
+    /// Its row of the backlog is not written again and again.
+    @Test func theBacklogIsToldOnceUnlessItBecomesUrgent() throws {
+        var bench = try Bench()
+        func told(_ expected: Int) throws {
+            #expect(try bench.count("orders WHERE told_revision = \(expected)") == 1)
+            #expect(try bench.count("backlog") == 1)
+        }
+        try bench.apply([bench.store.event("e1", "O-1", "received", offset: 0, sequence: 1)])
+        try told(1)
+        try bench.apply([bench.store.event("e2", "O-1", "validated", offset: 1, sequence: 2)])
+        try told(1)
+        try bench.apply([bench.store.event("e3", "O-1", "cancelled", offset: 2, sequence: 3)])
+        try told(3)
     }
 }

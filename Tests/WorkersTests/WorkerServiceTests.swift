@@ -1,3 +1,4 @@
+import Dispatch
 import Embedded
 import Metrics
 import OrderEvents
@@ -5,6 +6,7 @@ import Orders
 import Partitioner
 import Postgres
 import Store
+import Synchronization
 import Testing
 
 @testable import Workers
@@ -145,6 +147,21 @@ import Testing
         try admin.execute("SET synchronous_commit = off")
         try admin.execute("ALTER SYSTEM SET synchronous_standby_names = 'nobody'")
         try admin.execute("SELECT pg_reload_conf()")
+        // The setting holds when somebody waits for the standby. Until then the worker's commit might not.
+        let probePID = Atomic<Int32>(-1)
+        let isOver = Atomic(false)
+        let probed = DispatchGroup()
+        DispatchQueue.global().async(group: probed) {
+            guard var probe = try? Connection(ConnectionSettings(cluster.url(database: "unknown"))) else { return }
+            probePID.store(probe.backendPID, ordering: .relaxed)
+            while !isOver.load(ordering: .relaxed), (try? probe.execute("SELECT pg_current_xact_id()")) != nil {}
+        }
+        defer {
+            isOver.store(true, ordering: .relaxed)
+            probed.wait()
+        }
+        let waiting = "FROM pg_stat_activity WHERE wait_event = 'SyncRep' AND pid"
+        while try admin.execute("SELECT count(*) \(waiting) = \(probePID.load(ordering: .relaxed))").int64(0, 0) == 0 {}
         let more = [
             first[1],
             plant.store.event("e0-1", "O-0", "validated", offset: 100, sequence: 2, secondsAgo: 999),
@@ -155,7 +172,7 @@ import Testing
         var ended: Int64 = 0
         while ended == 0 {
             ended = try admin.execute(
-                "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
+                "SELECT count(pg_terminate_backend(pid)) \(waiting) <> \(probePID.load(ordering: .relaxed))"
             ).int64(0, 0)
         }
         try admin.execute("ALTER SYSTEM RESET synchronous_standby_names")
