@@ -13,6 +13,12 @@ struct BenchConfiguration {
     var legalEntities: Int
     var warehouses = 3
     var workers: Int?
+    /// More topics of the channel.
+    var moreTopics: [String] = []
+    /// More of the object `kafka`.
+    var kafka = ""
+    /// More of each legal entity's file, by its index.
+    var entity: (Int) -> String = { _ in "" }
 
     /// Writes the folder and returns its path.
     func write(to folder: String) throws -> String {
@@ -25,13 +31,14 @@ struct BenchConfiguration {
         try write(
             """
             {
-              kafka: { brokers: [\(brokers.map { "\"\($0)\"" }.joined(separator: ", "))], group: "\(group)" },
+              kafka: { brokers: [\(brokers.map { "\"\($0)\"" }.joined(separator: ", "))], group: "\(group)", \(kafka) },
               stores: { bench: { url: { env: "\(Stage.storeVariable)" }\(workers) } },
               http: { listen: "127.0.0.1:0" },
             }
             """, "\(path)/sluice.json5")
+        let topics = ([topic] + moreTopics).map { "\"\($0)\"" }.joined(separator: ", ")
         try write(
-            "{ channel: \"\(ReferenceTraffic.channelName)\", topics: [\"\(topic)\"] }",
+            "{ channel: \"\(ReferenceTraffic.channelName)\", topics: [\(topics)] }",
             "\(path)/channels/reference.json5")
         let sites = (0..<warehouses).map { "\(ReferenceTraffic.warehouse($0)): {}" }.joined(separator: ", ")
         for index in 0..<legalEntities {
@@ -40,7 +47,7 @@ struct BenchConfiguration {
                 """
                 {
                   legal_entity: "\(name)", store: "bench", channels: ["*"], warehouses: { \(sites) },
-                  validation: { by: "channel" },
+                  validation: { by: "channel" }, \(entity(index))
                   odoo: {
                     url: "http://127.0.0.1:1", database: "away", company: "\(name)",
                     credentials: { login: "bench@example.com", key: { env: "\(Stage.odooKeyVariable)" } },

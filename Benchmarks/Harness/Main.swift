@@ -69,6 +69,7 @@ struct SluiceBench {
         case "speed": try SpeedPart(stage: stage).measure(&figures)
         case "latency": try LatencyPart(stage: stage).measure(&figures)
         case "memory": try MemoryPart(stage: stage).measure(&figures)
+        case "isolation": try IsolationPart(stage: stage).measure(&figures)
         case "orders": try OrdersPart(stage: stage).measure(&figures)
         case "scale": try ScalePart(stage: stage).measure(&figures)
         default: throw BenchError("no part \(part)")

@@ -47,27 +47,13 @@ struct ReferenceLoad: Sendable {
     func produce(
         to target: Target, mayGoOn: (_ produced: Int, _ serve: () -> Void) throws -> Void = { _, _ in }
     ) throws -> Int {
-        let producer = try Producer(
-            ClientSettings([
-                "bootstrap.servers": target.brokers, "acks": "all", "enable.idempotence": "true", "linger.ms": "5",
-                "queue.buffering.max.messages": "200000", "queue.buffering.max.kbytes": "262144",
-                "batch.num.messages": "10000", "message.timeout.ms": "120000",
-            ]))
+        let producer = try Self.producer(target.brokers)
         var traffic = ReferenceTraffic(settings)
         guard var record = traffic.next() else { return 0 }
         var produced = 0
         repeat {
             let key = target.isKeyedByEvent ? Self.eventID(record.value ?? []) : record.key
-            let outgoing = OutgoingRecord(topic: target.topic, key: key, value: record.value)
-            while true {
-                do throws(KafkaError) {
-                    try producer.produce(outgoing)
-                    break
-                } catch {
-                    guard error.code == .queueFull else { throw error }
-                    producer.serve(within: .milliseconds(10))
-                }
-            }
+            try Self.send(OutgoingRecord(topic: target.topic, key: key, value: record.value), producer)
             produced += 1
             if produced % target.recordsPerStep == 0 {
                 producer.serve()
@@ -78,6 +64,28 @@ struct ReferenceLoad: Sendable {
             throw BenchError("the broker took \(producer.delivered) of \(produced) records")
         }
         return produced
+    }
+
+    /// A producer that loses nothing and doubles nothing.
+    static func producer(_ brokers: String) throws(KafkaError) -> Producer {
+        try Producer(
+            ClientSettings([
+                "bootstrap.servers": brokers, "acks": "all", "enable.idempotence": "true", "linger.ms": "5",
+                "queue.buffering.max.messages": "200000", "queue.buffering.max.kbytes": "262144",
+                "batch.num.messages": "10000", "message.timeout.ms": "120000",
+            ]))
+    }
+
+    /// Puts a record into the producer's queue, waiting for room.
+    static func send(_ record: OutgoingRecord, _ producer: borrowing Producer) throws(KafkaError) {
+        while true {
+            do throws(KafkaError) {
+                return try producer.produce(record)
+            } catch {
+                guard error.code == .queueFull else { throw error }
+                producer.serve(within: .milliseconds(10))
+            }
+        }
     }
 
     /// The event id of a reference record: it is the second field, at a fixed place.

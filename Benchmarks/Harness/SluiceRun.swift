@@ -19,26 +19,36 @@ final class SluiceRun {
 
     let stage: Stage
     let database: Database
-    private let process: MeasuredProcess
+    let process: MeasuredProcess
     private let configuration: String
     private let log: String
     private let environment: [String: String]
 
     /// Migrates a new database and starts the process, which joins a consumer group of its own.
-    init(_ stage: Stage, topic: String, legalEntities: Int) throws {
+    convenience init(_ stage: Stage, topic: String, legalEntities: Int) throws {
+        try self.init(stage, Self.configuration(stage, topic: topic, legalEntities: legalEntities))
+    }
+
+    /// The usual configuration, with a consumer group of its own.
+    static func configuration(_ stage: Stage, topic: String, legalEntities: Int) -> BenchConfiguration {
+        BenchConfiguration(
+            brokers: stage.broker.bootstrapServers, group: stage.name("bench"), topic: topic,
+            legalEntities: legalEntities, workers: stage.options.workers)
+    }
+
+    /// Starts the process; over a new database, which is migrated before, unless it shares another run's.
+    init(_ stage: Stage, _ settings: BenchConfiguration, sharing other: SluiceRun? = nil) throws {
         self.stage = stage
-        let group = stage.name("bench")
-        database = try stage.makeDatabase()
+        database = try other?.database ?? stage.makeDatabase()
         environment = [Stage.storeVariable: database.url, Stage.odooKeyVariable: "none"]
-        configuration = try BenchConfiguration(
-            brokers: stage.broker.bootstrapServers, group: group, topic: topic, legalEntities: legalEntities,
-            workers: stage.options.workers
-        ).write(to: stage.folder)
-        log = "\(stage.folder)/\(group).log"
-        let migrate = try MeasuredProcess(
-            [stage.options.sluice, "migrate", "--config", configuration], environment: environment, log: log)
-        guard migrate.wait(within: .seconds(120)) == 0 else {
-            throw BenchError("sluice migrate failed: \(Self.tail(log))")
+        configuration = try other?.configuration ?? settings.write(to: stage.folder)
+        log = "\(stage.folder)/\(stage.name(settings.group)).log"
+        if other == nil {
+            let migrate = try MeasuredProcess(
+                [stage.options.sluice, "migrate", "--config", configuration], environment: environment, log: log)
+            guard migrate.wait(within: .seconds(120)) == 0 else {
+                throw BenchError("sluice migrate failed: \(Self.tail(log))")
+            }
         }
         process = try MeasuredProcess(
             [stage.options.sluice, "run", "--config", configuration, "--log-level", "warning"],
@@ -102,6 +112,17 @@ final class SluiceRun {
         guard findings.isEmpty else { throw WrongWork(findings: findings) }
         return Result(
             commits: try StoreProbe.commits(of: Self.tables, &connection), cpuSeconds: cpu, peakMiB: peak)
+    }
+
+    /// Waits until the process has logged the event.
+    func waitForLog(_ event: String, within bound: Duration = .seconds(60)) throws {
+        let end = ContinuousClock.now + bound
+        while !((try? String(contentsOfFile: log, encoding: .utf8)) ?? "").contains("\"\(event)\"") {
+            guard process.isRunning, ContinuousClock.now < end else {
+                throw BenchError("no \(event) in the log: \(Self.tail(log))")
+            }
+            usleep(20_000)
+        }
     }
 
     /// Removes the database.

@@ -44,8 +44,11 @@ enum StoreProbe {
         var records: Int
         var events: Int
         var orders: Int
+        var deadLetters = 0
         /// Whether every order has had its whole lifecycle; not when only the first records of a load were read.
         var isWhole = true
+        /// Whether every order is still in the backlog.
+        var hasWholeBacklog = true
     }
 
     /// What is wrong with the rows; empty when nothing was lost or doubled.
@@ -57,7 +60,8 @@ enum StoreProbe {
         check("applied", try number("SELECT count(*) FROM journal WHERE outcome = 1", &connection), expected.events)
         check("journal rows", try number("SELECT count(*) FROM journal", &connection), expected.events)
         check(
-            "duplicates", try number("SELECT count(*) FROM duplicates", &connection), expected.records - expected.events
+            "duplicates", try number("SELECT count(*) FROM duplicates", &connection),
+            expected.records - expected.events - expected.deadLetters
         )
         check(
             "positions with an outcome",
@@ -76,13 +80,15 @@ enum StoreProbe {
                  WHERE j.legal_entity = o.legal_entity AND j.order_ref = o.order_ref)
             """, &connection)
         check("orders whose version is not that of their journal", wrong, 0)
-        check("orders in the backlog", try number("SELECT count(*) FROM backlog", &connection), expected.orders)
+        if expected.hasWholeBacklog {
+            check("orders in the backlog", try number("SELECT count(*) FROM backlog", &connection), expected.orders)
+        }
         // Two loads number their purchase orders alike: the later order's name is among those that several share.
         let references = try number(
             "SELECT (SELECT count(*) FROM order_references) + (SELECT count(*) FROM shared_references)", &connection)
         check("references", references, expected.orders)
-        for table in ["rejected", "dead_letters", "parked"] {
-            check(table, try number("SELECT count(*) FROM \(table)", &connection), 0)
+        for (table, rows) in [("rejected", 0), ("dead_letters", expected.deadLetters), ("parked", 0)] {
+            check(table, try number("SELECT count(*) FROM \(table)", &connection), rows)
         }
         return findings
     }

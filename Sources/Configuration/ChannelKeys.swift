@@ -7,7 +7,9 @@ enum ChannelKeys {
         Key("channel", .text(.channelName), required: true, "The channel's name; once in use it never changes."),
         Key("topics", .list(.text(.topic), minimum: 1), required: true, "The topics that this channel alone writes."),
         Key("format", .word(ChannelSettings.Format.allCases.map(\.rawValue)), "How records are written. Default json."),
-        Key("priority", .notBuilt, "critical before bulk, toward PostgreSQL."),
+        Key(
+            "priority", .word(Priority.allCases.map(\.name)),
+            "How urgent its events are among those of their legal entity, toward PostgreSQL. Default normal."),
         Key("order", order, "What its order_ref is."),
         Key(
             "sequence_from", .integer(0...Int64.max),
@@ -26,8 +28,8 @@ enum ChannelKeys {
             "values", .map(.tableName, .map(.tableWord, .text(.tableMeaning), minimum: 1), minimum: 0),
             "Look-up tables, by the field whose words they translate; WORD* is every word that begins so."),
         Key(
-            "route", .list(rule, minimum: 1), "Rules that give legal entity, warehouse and tags; the first counts."
-        ),
+            "route", .list(rule, minimum: 1),
+            "Rules that give legal entity, warehouse, priority and tags; the first counts."),
     ])
 
     static let statusWords = CanonicalState.allCases.map(\.name) + [StatusWord.release.name]
@@ -45,7 +47,9 @@ enum ChannelKeys {
                 + "Without it the rule holds always."),
         Key("legal_entity", .text(.legalEntity), "The legal entity; absent: that of the fields."),
         Key("warehouse", .text(.warehouseCode), "The warehouse; absent: that of the fields."),
-        Key("priority", .notBuilt, "critical before bulk, toward PostgreSQL."),
+        Key(
+            "priority", .word(Priority.allCases.map(\.name)),
+            "How urgent the events are; absent: as those of the channel."),
         Key("tags", .list(.text(.tag), minimum: 0), "Words for the journal."),
     ])
 }

@@ -12,6 +12,7 @@ extension ConfigurationDraft {
             name: name, topics: topics, format: format,
             orderKind: root["order"]?["kind"]?.text.flatMap(ReferenceKind.init(name:)) ?? .order,
             issuer: root["order"]?["issuer"]?.text, sequenceFrom: root["sequence_from"]?.integer)
+        settings.priority = root["priority"]?.text.flatMap(Priority.init(name:)) ?? .normal
         let mapping = MappingReading(root).mapping
         if root["fields"] != nil || mapping != Mapping() { settings.mapping = mapping }
         settings.routes = (root["route"]?.elements ?? []).enumerated().map { Self.rule($1, number: $0 + 1) }
@@ -25,7 +26,8 @@ extension ConfigurationDraft {
                 routeSubject(member.key).map { RouteRule.Condition($0, scalars(member.value)) }
             },
             legalEntity: node["legal_entity"]?.text, warehouse: node["warehouse"]?.text,
-            tags: node["tags"]?.elements.compactMap(\.text) ?? [])
+            tags: node["tags"]?.elements.compactMap(\.text) ?? [],
+            priority: node["priority"]?.text.flatMap(Priority.init(name:)))
     }
 
     /// What a key of `when` means; nil: nothing.

@@ -24,7 +24,9 @@ public struct ChannelSettings: Equatable, Sendable {
     public var sequenceFrom: Int64?
     /// Where the fields are, or nil: by the names of the canonical event.
     public var mapping: Mapping?
-    /// The rules that give legal entity, warehouse and tags.
+    /// How urgent its events are among those of their legal entity.
+    public var priority = Priority.normal
+    /// The rules that give legal entity, warehouse, priority and tags.
     public var routes: [RouteRule] = []
 
     /// What the decoder needs of it; `index` is the channel's in the running configuration.

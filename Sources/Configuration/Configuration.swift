@@ -117,6 +117,10 @@ public struct BudgetSettings: Equatable, Sendable {
     public var process: Int
     /// Bytes for one lane; default 4 MiB; never more than `process`.
     public var lane: Int
+    /// Bytes that may wait for legal entities that may not go on, and for stores that are away, beyond `process`.
+    ///
+    /// Default 128 MiB.
+    public var blocked: Int
 }
 
 /// How long rows are kept: `keys` <= `payloads` <= `journal`.

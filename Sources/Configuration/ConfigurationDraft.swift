@@ -32,7 +32,9 @@ struct ConfigurationDraft {
         let retention = root["retention"]
         return Configuration(
             kafka: kafka, stores: stores, http: http,
-            budgets: BudgetSettings(process: budgets?["process"]?.size ?? Defaults.process, lane: laneBudget),
+            budgets: BudgetSettings(
+                process: budgets?["process"]?.size ?? Defaults.process, lane: laneBudget,
+                blocked: budgets?["blocked"]?.size ?? Defaults.blocked),
             linger: root["linger"]?.duration ?? .milliseconds(5),
             retention: RetentionSettings(
                 keys: retention?["keys"]?.duration ?? Defaults.keys,
@@ -48,6 +50,7 @@ struct ConfigurationDraft {
     enum Defaults {
         static let process = 64 << 20
         static let lane = 4 << 20
+        static let blocked = 128 << 20
         static let keys = Duration.seconds(30 * 86400)
         static let journal = Duration.seconds(730 * 86400)
         static let payloads = Duration.seconds(90 * 86400)
@@ -126,7 +129,7 @@ struct ConfigurationDraft {
             parkTimeout: root["lifecycle"]?["park_timeout"]?.duration ?? .seconds(15 * 60),
             edges: edgeSettings(root["lifecycle"]?["edges"]), owners: ownerSettings(root["owners"]),
             validation: validationSettings(root["validation"]), sla: flowSettings(root["sla"]),
-            feeds: feedSettings(root["feeds"]))
+            feeds: feedSettings(root["feeds"]), backlog: backlogSettings(root["backlog"]))
     }
 
     private func destinationSettings(_ node: ConfigNode) -> DestinationSettings? {

@@ -34,6 +34,12 @@ extension ConfigurationDraft {
         return feeds.sorted { $0.channel < $1.channel }
     }
 
+    func backlogSettings(_ node: ConfigNode?) -> BacklogSettings? {
+        guard let high = node?["high"]?.integer else { return nil }
+        let answer = node?["on_full"]?.text.flatMap(BacklogSettings.Answer.init(rawValue:))
+        return BacklogSettings(high: Int(high), onFull: answer ?? .accept)
+    }
+
     func validationSettings(_ node: ConfigNode?) -> ValidationSettings {
         var settings = ValidationSettings()
         settings.by = judge(node)
@@ -106,6 +112,9 @@ extension ConfigurationDraft {
 
     private func checkFlows(_ file: ConfigurationFile, _ root: ConfigNode, into problems: inout ProblemList) {
         guard root["odoo"] == nil else { return }
+        if let backlog = root.member("backlog") {
+            problems.add(file.name, backlog.keyAt, "backlog", "has no effect without odoo: nothing is delivered")
+        }
         for member in root["sla"]?.members ?? [] where Flow(name: member.key)?.endsInOdoo == true {
             let reason = "has no effect without odoo: nothing is delivered"
             problems.add(file.name, member.keyAt, "sla.\(member.key)", reason)

@@ -20,7 +20,7 @@ enum EntityKeys {
         Key("lifecycle", lifecycle, "What differs from the canonical lifecycle."),
         Key("sla", sla, "Promised times per flow; an order that stays longer is a business exception."),
         Key("feeds", .map(.speaker, feed, minimum: 0), "How often each channel must be heard."),
-        Key("backlog", .notBuilt, "Where the backlog is high, and what is done then."),
+        Key("backlog", backlog, "Where its backlog is full, and what is done then."),
     ])
 
     private static let warehouse = Shape.object([
@@ -78,6 +78,13 @@ enum EntityKeys {
         Flow.allCases.map { flow in
             Key(flow.name, .duration(.seconds(1) ... .seconds(365 * 86400)), "From \(flow.span).")
         })
+
+    private static let backlog = Shape.object([
+        Key("high", .integer(1...1_000_000_000), required: true, "So many orders make the backlog full."),
+        Key(
+            "on_full", .word(BacklogSettings.Answer.allCases.map(\.rawValue)),
+            "accept: it is told and nothing else; pause: no more events are taken. Default accept."),
+    ])
 
     private static let feed = Shape.object([
         Key(

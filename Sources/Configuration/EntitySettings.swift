@@ -44,6 +44,24 @@ public struct EntitySettings: Equatable, Sendable {
     public var sla: [Flow: Duration] = [:]
     /// Channels that must be heard, sorted by name.
     public var feeds: [FeedSettings] = []
+    /// When its backlog is full, or nil: never.
+    public var backlog: BacklogSettings?
+}
+
+/// When a backlog is full, and what is done then.
+public struct BacklogSettings: Equatable, Sendable {
+    /// What is done.
+    public enum Answer: String, CaseIterable, Sendable {
+        /// It is told, and nothing else.
+        case accept
+        /// The legal entity's lanes are taken from no more until the backlog has fallen.
+        case pause
+    }
+
+    /// So many orders make it full: 1...1,000,000,000.
+    public var high: Int
+    /// What is done; default accept.
+    public var onFull: Answer
 }
 
 /// A channel that must be heard.

@@ -52,6 +52,9 @@ enum MainKeys {
     private static let budgets = Shape.object([
         Key("process", .size(1 << 20...1 << 40), "Bytes of waiting events in the process. Default 64MiB."),
         Key("lane", .size(16 << 10...1 << 40), "Bytes of waiting events in one lane. Default 4MiB."),
+        Key(
+            "blocked", .size(1 << 20...1 << 40),
+            "Bytes of events that wait for a paused legal entity or an absent store, beyond process. Default 128MiB."),
     ])
 
     private static let kept = Shape.duration(.seconds(3600) ... .seconds(36500 * 86400))

@@ -22,9 +22,6 @@ enum NotBuiltYet {
         Row(file: .main, path: "http.tokens"),
         Row(file: .main, path: "http.behind_tls"),
         Row(file: .main, path: "http.series"),
-        Row(file: .channel, path: "priority"),
-        Row(file: .channel, path: "route[].priority"),
-        Row(file: .entity, path: "backlog"),
     ]
 
     /// Whether `value` of the key at `path` waits for its part.

@@ -65,8 +65,10 @@ extension ConfigurationDraft {
         into problems: inout ProblemList
     ) {
         guard case .object = node.value else { return }
-        if node["legal_entity"] == nil, node["warehouse"] == nil, node["tags"]?.elements.isEmpty ?? true {
-            problems.add(file.name, node.at, key, "gives nothing: say legal_entity, warehouse or tags")
+        if node["legal_entity"] == nil, node["warehouse"] == nil, node["priority"] == nil,
+            node["tags"]?.elements.isEmpty ?? true
+        {
+            problems.add(file.name, node.at, key, "gives nothing: say legal_entity, warehouse, priority or tags")
         }
         if isComplete {
             if let entity = node["legal_entity"] { checkEntity(file, entity, "\(key).legal_entity", into: &problems) }
@@ -164,6 +166,6 @@ extension RouteRule {
 
     /// Whether the two give an event different places.
     func says(otherThan other: RouteRule) -> Bool {
-        legalEntity != other.legalEntity || warehouse != other.warehouse
+        legalEntity != other.legalEntity || warehouse != other.warehouse || priority != other.priority
     }
 }

@@ -185,6 +185,7 @@ extension PollLoop {
     mutating func release(_ sources: [TopicPartition]) {
         let indexes = sources.compactMap { held[$0]?.index ?? starting[$0]?.partition }
         shared.ledger.revoke(indexes)
+        shared.sink.forget(Set(indexes))
         shared.handover.withLock { state in for index in indexes { state.forget(index) } }
         for source in sources {
             if let one = held[source] {

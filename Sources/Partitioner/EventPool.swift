@@ -55,6 +55,11 @@ struct EventPool: Sendable {
     /// Order of the first event of `chain`, -1: it has none; nil: the chain is empty.
     func firstOrder(of chain: Chain) -> Int32? { chain.head >= 0 ? links[Int(chain.head)].order : nil }
 
+    /// Source partition of the first event of `chain`; nil: the chain is empty.
+    func firstPartition(of chain: Chain) -> Int32? {
+        chain.head >= 0 ? events[Int(chain.head)]?.source.partition : nil
+    }
+
     /// When the first event of `chain` was polled.
     func oldest(of chain: Chain) -> Timestamp? {
         chain.head >= 0 ? events[Int(chain.head)]?.source.polledAt : nil
@@ -78,6 +83,12 @@ struct EventPool: Sendable {
         count -= 1
         if count == 0, events.count > Self.keptPlaces { self = EventPool() }
         return cost
+    }
+
+    /// Removes the first event of `chain` and returns its cost; 0: the chain is empty.
+    mutating func dropFirst(of chain: inout Chain) -> Int {
+        var dropped: [Taken] = []
+        return popFirst(of: &chain, into: &dropped)
     }
 
     private mutating func link(_ index: Int32, to chain: inout Chain) {

@@ -4,19 +4,31 @@ public import OrderEvents
 public struct LaneBounds: Sendable {
     /// Bytes that may wait or be in flight in all lanes together.
     public var processBytes: Int
-    /// Bytes that may wait in one lane.
+    /// Bytes that may wait in one lane, of each priority.
     public var laneBytes: Int
+    /// Bytes that may wait for legal entities that may not go on, beyond those of the process.
+    public var blockedBytes: Int
     /// Events of one batch at most.
     public var batchEvents: Int
     /// Bytes of one batch at most.
     public var batchBytes: Int
     /// How long the first event of a batch may wait for company, in microseconds.
     public var linger: Int64
+    /// How long no batch may end, while some are in flight, before all lanes count as blocked, in microseconds; nil:
+    /// they never do.
+    ///
+    /// For one of several stores: while it does not answer the others go on.
+    public var stallAfter: Int64?
 
     /// Bounds; see the properties.
-    public init(processBytes: Int, laneBytes: Int, batchEvents: Int = 2000, batchBytes: Int = 8 << 20, linger: Int64) {
+    public init(
+        processBytes: Int, laneBytes: Int, blockedBytes: Int = 128 << 20, batchEvents: Int = 2000,
+        batchBytes: Int = 8 << 20, linger: Int64, stallAfter: Int64? = nil
+    ) {
         self.processBytes = processBytes
         self.laneBytes = laneBytes
+        self.blockedBytes = blockedBytes
+        self.stallAfter = stallAfter
         self.batchEvents = batchEvents
         self.batchBytes = batchBytes
         self.linger = linger

@@ -1,45 +1,18 @@
 public import OrderEvents
 
 // Which events go next. Pure: no locks, no clock, no I/O; the shell in Workers holds it under one lock and calls it
-// once per poll burst and once per batch.
+// once per poll burst and once per batch. Whose turn it is says `FairShares`, how full the lanes are `LaneLevels`, what
+// events cost `WorkMeter`.
 //
-// Fairness: deficit round robin over legal entities by weight, and within an entity over its lanes. Only what has work
-// takes part, so nobody's capacity idles.
+// A lane has one queue, or one for each priority where any is configured.
 //
 // Sequence: events of one order never are in two batches at once. While an order has events waiting or in flight, its
-// later events join the lane in which the first of them waits, whatever warehouse they name: so one queue holds the
-// order's sequence. An event that reaches the front while its order is in flight is set aside with its order, and goes
-// first when that order's batch is complete. Nothing is looked at twice: the work of a call is what it moves.
+// later events join the queue in which the first of them waits, whatever warehouse and priority they have: so one queue
+// holds the order's sequence. An event that reaches the front while its order is in flight is set aside with its order,
+// and goes first when that order's batch is complete. Nothing is looked at twice: the work of a call is what it moves.
 
 /// The lanes of one store and the order in which they are served.
 public struct LaneSchedule: Sendable {
-    private struct LaneState: Sendable {
-        let entity: Int
-        /// Events in the sequence in which they came.
-        var waiting = Chain()
-        /// Orders whose batch is complete and that have events set aside: they go first.
-        var firstReady: Int32 = -1
-        var lastReady: Int32 = -1
-        /// Events set aside.
-        var setAside = 0
-        var bytes = 0
-        var isActive = false
-        var isFull = false
-        var feeders = PartitionSet()
-
-        var events: Int { waiting.count + setAside }
-        /// Whether a turn would move anything.
-        var canGo: Bool { firstReady >= 0 || (waiting.count > 0 && setAside < LaneSchedule.maximumSetAside) }
-    }
-
-    private struct EntityState: Sendable {
-        /// What a turn is worth, in thousandths of an event.
-        let quantum: Int
-        var lanes = Ring<Int>()
-        var deficit = 0
-        var isActive = false
-    }
-
     /// Depth of one lane's queue, for metrics.
     public struct Depth: Sendable {
         /// Events waiting.
@@ -50,24 +23,20 @@ public struct LaneSchedule: Sendable {
         public var oldest: Timestamp?
     }
 
-    /// Events that the lightest entity may take per turn, and a lane of any entity before the next lane.
-    static let quantum = 32
-    /// Events that the heaviest entity may take per turn: what the others wait for at most.
-    static let maximumQuantum = 512
-    /// Events of orders in flight that a lane sets aside before it waits for them.
-    static let maximumSetAside = 8192
-    /// The process budget stays full until the level has fallen to this many hundredths of it: room for some bursts.
-    static let processResume = 90
-    /// A lane stays full until its level has fallen to this many hundredths of its bound.
-    ///
-    /// Low, because a partition that is paused while others go on loses what was fetched ahead of it.
-    static let laneResume = 30
-
-    private var lanes: [LaneState]
-    private var entities: [EntityState]
-    private var turn = Ring<Int>()
-    /// The entity whose turn a full batch interrupted.
-    private var serving: Int?
+    /// How many lanes there are.
+    public let laneCount: Int
+    private let bounds: LaneBounds
+    private let priorities: Priorities
+    /// Queues of a lane.
+    private let ranks: Int
+    /// By lane, then by priority.
+    private var queues: [WaitingQueue]
+    /// Queues of each party, which lie together.
+    private var ranges: [Range<Int>]
+    private var isPaused: [Bool]
+    private var shares: FairShares
+    private var levels: LaneLevels
+    private var meter = WorkMeter()
     private var events = EventPool()
     private var orders = OrderTable()
     private var inFlight: [UInt32: Receipt] = [:]
@@ -75,75 +44,87 @@ public struct LaneSchedule: Sendable {
     /// When a batch is due, however small; nil: nothing could go into one.
     private var dueAt: Int64?
     private var setAsideEvents = 0
-    private var fullLanes: Set<Int> = []
-    private let bounds: LaneBounds
+    /// Events that wait, not set aside, for paused legal entities.
+    private var pausedEvents = 0
+    /// When a batch last ended, or the first of those in flight left.
+    private var movedAt: Int64 = 0
+    private var isStalled = false
 
     /// Events waiting in lanes.
     public private(set) var waitingEvents = 0
-    /// Memory of the events waiting or in flight.
-    public private(set) var openBytes = 0
-    /// Whether the process budget is full.
-    public private(set) var isFull = false
 
     /// No events yet.
     ///
-    /// `lanes` are all lanes of the process, so that indexes agree; other stores' stay empty.
-    public init(lanes: [Lane], bounds: LaneBounds) {
+    /// `lanes` are all lanes of the process, those of a legal entity one after the other, so that indexes agree; other
+    /// stores' stay empty.
+    public init(lanes: [Lane], bounds: LaneBounds, priorities: Priorities = .none) {
         self.bounds = bounds
-        // Entity -1 (dead letters) is schedule entity 0.
-        let entityCount = Int(lanes.map(\.entity).max() ?? -1) + 2
-        var weights = Array(repeating: 1, count: entityCount)
-        for lane in lanes { weights[Int(lane.entity) + 1] = max(1, lane.weight) }
-        let quanta = Self.quanta(weights)
-        entities = quanta.map { EntityState(quantum: $0) }
-        self.lanes = lanes.map { LaneState(entity: Int($0.entity) + 1) }
-    }
-
-    /// Turns in proportion to the weights: no longer than `maximumQuantum`, else as long as `quantum` for the lightest.
-    private static func quanta(_ weights: [Int]) -> [Int] {
-        let heaviest = weights.max() ?? 1
-        // Dead letters have weight 1 and no say in it.
-        let lightest = weights.dropFirst().min() ?? 1
-        return weights.map { weight in
-            max(1, min(weight * quantum * 1000 / lightest, weight * maximumQuantum * 1000 / heaviest))
+        self.priorities = priorities
+        laneCount = lanes.count
+        let ranks = priorities.isUsed ? Priority.allCases.count : 1
+        self.ranks = ranks
+        // Entity -1 (dead letters) is party 0.
+        let parties = Int(lanes.map(\.entity).max() ?? -1) + 2
+        var weights = Array(repeating: 1, count: parties)
+        var ranges = Array(repeating: 0..<0, count: parties)
+        for (index, lane) in lanes.enumerated() {
+            let party = Int(lane.entity) + 1
+            weights[party] = max(1, lane.weight)
+            let start = ranges[party].isEmpty ? index * ranks : ranges[party].lowerBound
+            ranges[party] = start..<(index + 1) * ranks
         }
+        self.ranges = ranges
+        isPaused = Array(repeating: false, count: parties)
+        shares = FairShares(weights: weights)
+        queues = lanes.flatMap { lane in
+            Array(repeating: WaitingQueue(party: Int(lane.entity) + 1), count: ranks)
+        }
+        levels = LaneLevels(parties: queues.map(\.party), weights: weights, bounds: bounds)
     }
 
     /// Whether nothing waits and nothing is in flight.
     public var isEmpty: Bool { waitingEvents == 0 && inFlight.isEmpty }
-
-    /// How many lanes there are.
-    public var laneCount: Int { lanes.count }
+    /// Memory of the events waiting or in flight.
+    public var openBytes: Int { levels.openBytes }
+    /// Memory of the events that wait for legal entities that may not go on, or drain after they could not.
+    public var blockedBytes: Int { levels.blockedBytes }
+    /// Whether the process budget is full.
+    public var isFull: Bool { levels.isFull }
 
     /// Depth of lane `index`.
     ///
     /// Looks at every open order when the lane has set events aside; `depths` does that once for all lanes.
-    public func depth(ofLane index: Int) -> Depth {
-        let lane = lanes[index]
-        var oldest = events.oldest(of: lane.waiting)
-        if lane.setAside > 0 {
-            for order in orders.all where order.lane == index {
-                oldest = [oldest, events.oldest(of: order.blocked)].compactMap { $0 }.min()
-            }
-        }
-        return Depth(events: lane.events, bytes: lane.bytes, oldest: oldest)
-    }
+    public func depth(ofLane index: Int) -> Depth { depth(index, setAside: oldestSetAside()) }
 
     /// Depths of the lanes in which anything waits, by lane index.
     public func depths() -> [(lane: Int, depth: Depth)] {
-        var setAside: [Int: Timestamp] = [:]
-        if setAsideEvents > 0 {
-            for order in orders.all {
-                guard let time = events.oldest(of: order.blocked) else { continue }
-                setAside[order.lane] = min(setAside[order.lane] ?? time, time)
-            }
+        let setAside = oldestSetAside()
+        return (0..<laneCount).compactMap { index in
+            let depth = depth(index, setAside: setAside)
+            return depth.events > 0 ? (index, depth) : nil
         }
-        return lanes.indices.compactMap { index in
-            let lane = lanes[index]
-            guard lane.events > 0 else { return nil }
-            let oldest = [events.oldest(of: lane.waiting), setAside[index]].compactMap { $0 }.min()
-            return (index, Depth(events: lane.events, bytes: lane.bytes, oldest: oldest))
+    }
+
+    private func depth(_ lane: Int, setAside: [Int: Timestamp]) -> Depth {
+        var depth = Depth(events: 0, bytes: 0, oldest: nil)
+        for queue in lane * ranks..<(lane + 1) * ranks where queues[queue].events > 0 {
+            depth.events += queues[queue].events
+            depth.bytes += levels.bytes(queue)
+            let times = [depth.oldest, events.oldest(of: queues[queue].waiting), setAside[queue]]
+            depth.oldest = times.compactMap { $0 }.min()
         }
+        return depth
+    }
+
+    /// When the oldest event that is set aside was polled, by queue.
+    private func oldestSetAside() -> [Int: Timestamp] {
+        var oldest: [Int: Timestamp] = [:]
+        if setAsideEvents == 0 { return oldest }
+        for order in orders.all {
+            guard let time = events.oldest(of: order.blocked) else { continue }
+            oldest[order.queue] = min(oldest[order.queue] ?? time, time)
+        }
+        return oldest
     }
 
     // MARK: - In
@@ -154,54 +135,101 @@ public struct LaneSchedule: Sendable {
     public mutating func enqueue(_ taken: consuming Taken, now: Int64) {
         var lane = 0
         var hash: UInt64 = 0
+        var priority = Priority.normal
         let partition: Int32
         switch taken {
         case .event(let event):
             lane = Int(max(0, event.lane))
             hash = event.orderHash
             partition = event.source.partition
+            if ranks > 1 { priority = priorities.priority(of: event) }
         case .deadLetter(let letter):
             // Dead letters wait in lane 0 and belong to no order.
             partition = letter.source.partition
         }
         let cost = taken.cost
+        var queue = lane * ranks + (ranks > 1 ? priority.rawValue : 0)
         var order: Int32 = -1
         if hash != 0 {
-            order = orders.index(of: hash, lane: lane)
+            order = orders.index(of: hash, queue: queue)
             orders[order].open += 1
-            lane = orders[order].lane
+            queue = orders[order].queue
         }
-        lanes[lane].feeders.insert(partition)
-        lanes[lane].bytes += cost
-        events.append(consume taken, order: order, cost: cost, to: &lanes[lane].waiting)
-        openBytes += cost
+        let isPaused = isPaused[queues[queue].party]
+        if isPaused || isStalled { levels.block(queue) }
+        levels.came(queue, cost, from: partition)
+        events.append(consume taken, order: order, cost: cost, to: &queues[queue].waiting)
         waitingEvents += 1
-        dueAt = min(dueAt ?? Int64.max, now + bounds.linger)
-        if lanes[lane].bytes >= bounds.laneBytes, !lanes[lane].isFull {
-            lanes[lane].isFull = true
-            fullLanes.insert(lane)
-        }
-        if openBytes >= bounds.processBytes { isFull = true }
-        activate(lane)
+        if isPaused { pausedEvents += 1 } else { dueAt = min(dueAt ?? Int64.max, now + bounds.linger) }
+        activate(queue)
     }
 
-    private mutating func activate(_ lane: Int) {
-        guard !lanes[lane].isActive, lanes[lane].canGo else { return }
-        lanes[lane].isActive = true
-        let entity = lanes[lane].entity
-        entities[entity].lanes.append(lane)
-        guard !entities[entity].isActive else { return }
-        entities[entity].isActive = true
-        turn.append(entity)
+    private mutating func activate(_ queue: Int) {
+        guard !queues[queue].isActive, queues[queue].canGo else { return }
+        queues[queue].isActive = true
+        let priority = ranks > 1 ? queue % ranks : Priority.normal.rawValue
+        shares.wake(queue, of: queues[queue].party, priority: priority)
+    }
+
+    /// A legal entity's events may not go on, or may again; they are taken in all the same, within
+    /// `LaneBounds.blockedBytes`.
+    ///
+    /// `entity`: its index in the lane map. What is in flight is not called back.
+    public mutating func setPaused(_ entity: Int32, _ isPaused: Bool) {
+        let party = Int(entity) + 1
+        guard self.isPaused.indices.contains(party), self.isPaused[party] != isPaused else { return }
+        self.isPaused[party] = isPaused
+        shares.setPaused(party, isPaused)
+        for queue in ranges[party] {
+            pausedEvents += isPaused ? queues[queue].waiting.count : -queues[queue].waiting.count
+            if isPaused { levels.block(queue) } else if !isStalled { levels.unblock(queue) }
+        }
+        // What waited has waited long enough.
+        if !isPaused { dueAt = Int64.min }
     }
 
     /// What must not be polled now.
-    public func pressure() -> Pressure {
-        if isFull { return Pressure(everything: true) }
-        if fullLanes.isEmpty { return .none }
-        var partitions: Set<Int32> = []
-        for lane in fullLanes { lanes[lane].feeders.add(to: &partitions) }
-        return Pressure(partitions: partitions)
+    ///
+    /// `now`: of the caller's clock.
+    public mutating func pressure(now: Int64 = 0) -> Pressure {
+        noteStall(now)
+        return levels.pressure(now: now)
+    }
+
+    private mutating func noteStall(_ now: Int64) {
+        guard let limit = bounds.stallAfter else { return }
+        let isStalled = !inFlight.isEmpty && now - movedAt >= limit
+        guard isStalled != self.isStalled else { return }
+        self.isStalled = isStalled
+        if isStalled {
+            for queue in queues.indices where queues[queue].events > 0 { levels.block(queue) }
+        } else {
+            for queue in levels.blockedQueues where !isPaused[queues[queue].party] { levels.unblock(queue) }
+        }
+    }
+
+    /// Drops what waits for paused legal entities of source partitions that were given back.
+    ///
+    /// Else it would wait, without effect, beside the same records when they are polled again. Goes through all that
+    /// waits for them.
+    public mutating func forget(_ partitions: Set<Int32>) {
+        for queue in levels.blockedQueues where isPaused[queues[queue].party] {
+            var kept = Chain()
+            while let order = events.firstOrder(of: queues[queue].waiting) {
+                guard let partition = events.firstPartition(of: queues[queue].waiting), partitions.contains(partition)
+                else {
+                    events.moveFirst(of: &queues[queue].waiting, to: &kept)
+                    continue
+                }
+                levels.dropped(queue, events.dropFirst(of: &queues[queue].waiting))
+                waitingEvents -= 1
+                pausedEvents -= 1
+                guard order >= 0 else { continue }
+                orders[order].open -= 1
+                if orders[order].open == 0 { orders.close(order) }
+            }
+            queues[queue].waiting = kept
+        }
     }
 
     // MARK: - Out
@@ -209,89 +237,68 @@ public struct LaneSchedule: Sendable {
     /// The next batch, or when to ask again.
     public mutating func next(now: Int64) -> Offer {
         guard let dueAt else { return .wait(until: nil) }
-        guard waitingEvents - setAsideEvents >= bounds.batchEvents || isFull || now >= dueAt else {
-            return .wait(until: dueAt)
-        }
+        let ready = waitingEvents - setAsideEvents - pausedEvents
+        guard ready >= bounds.batchEvents || isFull || now >= dueAt else { return .wait(until: dueAt) }
         var batch = Assembly(id: nextBatch)
         batch.items.reserveCapacity(min(bounds.batchEvents, waitingEvents))
-        while !batch.isFull(bounds), let entity = takeTurn() { serve(entity, &batch) }
+        while !batch.isFull(bounds), let turn = shares.next() {
+            let cost = take(turn.most, from: turn.queue, &batch)
+            batch.charge(turn.party, cost)
+            queues[turn.queue].isActive = queues[turn.queue].canGo
+            shares.took(turn, cost: cost, hasMore: queues[turn.queue].isActive)
+        }
         // A batch that is not full has taken all that could go: then the next event or completion sets the time.
         self.dueAt = batch.isFull(bounds) ? Int64.min : nil
         guard !batch.items.isEmpty else { return .wait(until: nil) }
         nextBatch = nextBatch == UInt32.max ? 1 : nextBatch + 1
-        inFlight[batch.id] = Receipt(orders: batch.orders, bytes: batch.bytes)
+        if inFlight.isEmpty { movedAt = now }
+        inFlight[batch.id] = Receipt(
+            orders: batch.orders, bytes: batch.bytes, charges: batch.charges,
+            isTelling: batch.items.count * 4 >= bounds.batchEvents)
         return .batch(LaneBatch(id: batch.id, items: batch.items, bytes: batch.bytes))
     }
 
-    /// The entity whose turn it is.
-    private mutating func takeTurn() -> Int? {
-        if let serving {
-            self.serving = nil
-            return serving
-        }
-        guard let entity = turn.popFirst() else { return nil }
-        entities[entity].deficit += entities[entity].quantum
-        return entity
-    }
-
-    /// One entity's turn: its quantum of events from its lanes.
-    private mutating func serve(_ entity: Int, _ batch: inout Assembly) {
-        while entities[entity].deficit >= 1000, !batch.isFull(bounds), let lane = entities[entity].lanes.popFirst() {
-            let share = min(Self.quantum, entities[entity].deficit / 1000)
-            let before = batch.items.count
-            take(share, from: lane, &batch)
-            entities[entity].deficit -= (batch.items.count - before) * 1000
-            if lanes[lane].canGo {
-                entities[entity].lanes.append(lane)
-            } else {
-                lanes[lane].isActive = false
-            }
-        }
-        if entities[entity].lanes.isEmpty {
-            entities[entity].isActive = false
-            entities[entity].deficit = 0
-        } else if entities[entity].deficit >= 1000 {
-            serving = entity
-        } else {
-            turn.append(entity)
-        }
-    }
-
-    /// Moves up to `share` events of the lane into the batch.
-    private mutating func take(_ share: Int, from lane: Int, _ batch: inout Assembly) {
-        let most = batch.items.count + share
+    /// Moves events of the queue into the batch until they cost `most`, and returns their cost.
+    private mutating func take(_ most: Int, from queue: Int, _ batch: inout Assembly) -> Int {
+        var cost = 0
         let bytesBefore = batch.bytes
-        while batch.items.count < most, !batch.isFull(bounds), lanes[lane].firstReady >= 0 {
-            let order = lanes[lane].firstReady
+        while cost < most, !batch.isFull(bounds), queues[queue].firstReady >= 0 {
+            let order = queues[queue].firstReady
             guard claim(order, &batch) else {
                 // It went into another batch: that batch's completion makes it ready again.
-                dropFirstReady(lane)
+                dropFirstReady(queue)
                 continue
             }
-            while batch.items.count < most, !batch.isFull(bounds), orders[order].blocked.count > 0 {
-                batch.bytes += events.popFirst(of: &orders[order].blocked, into: &batch.items)
+            while cost < most, !batch.isFull(bounds), orders[order].blocked.count > 0 {
+                cost += left(events.popFirst(of: &orders[order].blocked, into: &batch.items), &batch)
                 orders[order].inBatch += 1
-                lanes[lane].setAside -= 1
+                queues[queue].setAside -= 1
                 setAsideEvents -= 1
-                waitingEvents -= 1
             }
-            if orders[order].blocked.count == 0 { dropFirstReady(lane) }
+            if orders[order].blocked.count == 0 { dropFirstReady(queue) }
         }
-        while batch.items.count < most, !batch.isFull(bounds), lanes[lane].setAside < Self.maximumSetAside,
-            let order = events.firstOrder(of: lanes[lane].waiting)
+        while cost < most, !batch.isFull(bounds), queues[queue].setAside < WaitingQueue.maximumSetAside,
+            let order = events.firstOrder(of: queues[queue].waiting)
         {
             // Free orders have nothing set aside here: the loop above has taken it all, or ended the share.
             if order < 0 || claim(order, &batch) {
-                batch.bytes += events.popFirst(of: &lanes[lane].waiting, into: &batch.items)
+                cost += left(events.popFirst(of: &queues[queue].waiting, into: &batch.items), &batch)
                 if order >= 0 { orders[order].inBatch += 1 }
-                waitingEvents -= 1
             } else {
-                events.moveFirst(of: &lanes[lane].waiting, to: &orders[order].blocked)
-                lanes[lane].setAside += 1
+                events.moveFirst(of: &queues[queue].waiting, to: &orders[order].blocked)
+                queues[queue].setAside += 1
                 setAsideEvents += 1
             }
         }
-        fall(lane, by: batch.bytes - bytesBefore)
+        levels.left(queue, batch.bytes - bytesBefore, mayGoOn: !isStalled)
+        return cost
+    }
+
+    /// An event of so many bytes left its queue; returns its cost.
+    private mutating func left(_ bytes: Int, _ batch: inout Assembly) -> Int {
+        batch.bytes += bytes
+        waitingEvents -= 1
+        return meter.price(bytes: bytes)
     }
 
     /// Whether the order is free, or in this very batch already.
@@ -303,33 +310,24 @@ public struct LaneSchedule: Sendable {
         return true
     }
 
-    /// The lane's level fell: a full one may take again.
-    private mutating func fall(_ lane: Int, by bytes: Int) {
-        lanes[lane].bytes -= bytes
-        if lanes[lane].isFull {
-            guard lanes[lane].bytes <= bounds.laneBytes * Self.laneResume / 100 else { return }
-            lanes[lane].isFull = false
-            fullLanes.remove(lane)
-            lanes[lane].feeders.removeAll()
-        } else if lanes[lane].bytes == 0 {
-            lanes[lane].feeders.removeAll()
-        }
-    }
-
-    private mutating func dropFirstReady(_ lane: Int) {
-        let order = lanes[lane].firstReady
-        lanes[lane].firstReady = orders[order].nextReady
-        if lanes[lane].firstReady < 0 { lanes[lane].lastReady = -1 }
+    private mutating func dropFirstReady(_ queue: Int) {
+        let order = queues[queue].firstReady
+        queues[queue].firstReady = orders[order].nextReady
+        if queues[queue].firstReady < 0 { queues[queue].lastReady = -1 }
         orders[order].isReady = false
     }
 
     // MARK: - Done
 
     /// The batch's transaction has ended, or the batch is given up: its orders may go on.
-    public mutating func complete(_ batch: borrowing LaneBatch) {
+    ///
+    /// `microseconds`: how long it took; nil: nothing is known of that. `now`: of the caller's clock.
+    public mutating func complete(_ batch: borrowing LaneBatch, microseconds: Int64? = nil, now: Int64 = 0) {
         guard let receipt = inFlight.removeValue(forKey: batch.id) else { return }
-        openBytes -= receipt.bytes
-        if isFull, openBytes <= bounds.processBytes * Self.processResume / 100 { isFull = false }
+        movedAt = now
+        levels.ended(receipt.bytes)
+        // A small batch is all round trips, and at low load nobody waits for his share.
+        if let microseconds, receipt.isTelling { correct(receipt.charges, microseconds) }
         for order in receipt.orders {
             orders[order].open -= orders[order].inBatch
             orders[order].inBatch = 0
@@ -342,20 +340,26 @@ public struct LaneSchedule: Sendable {
         }
     }
 
+    private mutating func correct(_ charges: [(party: Int, cost: Int)], _ microseconds: Int64) {
+        let sum = charges.reduce(0) { $0 + $1.cost }
+        let correction = meter.correction(cost: sum, microseconds: microseconds)
+        for charge in charges { shares.correct(charge.party, by: Int(Double(charge.cost) * correction)) }
+    }
+
     /// What was set aside has waited long enough: a batch is due at once.
     private mutating func makeReady(_ order: Int32) {
         dueAt = Int64.min
         guard !orders[order].isReady else { return }
-        let lane = orders[order].lane
+        let queue = orders[order].queue
         orders[order].isReady = true
         orders[order].nextReady = -1
-        if lanes[lane].lastReady >= 0 {
-            orders[lanes[lane].lastReady].nextReady = order
+        if queues[queue].lastReady >= 0 {
+            orders[queues[queue].lastReady].nextReady = order
         } else {
-            lanes[lane].firstReady = order
+            queues[queue].firstReady = order
         }
-        lanes[lane].lastReady = order
-        activate(lane)
+        queues[queue].lastReady = order
+        activate(queue)
     }
 }
 
@@ -363,16 +367,7 @@ public struct LaneSchedule: Sendable {
 private struct Receipt: Sendable {
     var orders: [Int32]
     var bytes: Int
-}
-
-/// A batch being put together.
-private struct Assembly {
-    let id: UInt32
-    var items: [Taken] = []
-    var orders: [Int32] = []
-    var bytes = 0
-
-    init(id: UInt32) { self.id = id }
-
-    func isFull(_ bounds: LaneBounds) -> Bool { items.count >= bounds.batchEvents || bytes >= bounds.batchBytes }
+    var charges: [(party: Int, cost: Int)]
+    /// Whether the batch is large enough for its time to say something.
+    var isTelling: Bool
 }

@@ -2,17 +2,17 @@
 struct OpenOrder: Sendable {
     /// Hash of the order key.
     var hash: UInt64
-    /// The lane in which all of them wait.
-    var lane: Int
+    /// The queue in which all of them wait.
+    var queue: Int
     /// Events waiting or in flight.
     var open = 0
     /// The batch that has it; 0: none.
     var batch: UInt32 = 0
     /// Events in that batch.
     var inBatch = 0
-    /// Events that left their lane's queue while the order was in a batch, in their sequence.
+    /// Events that left their queue while the order was in a batch, in their sequence.
     var blocked = Chain()
-    /// Whether it is in its lane's chain of orders that may go on, and who follows there.
+    /// Whether it is in its queue's chain of orders that may go on, and who follows there.
     var isReady = false
     var nextReady: Int32 = -1
 }
@@ -29,16 +29,16 @@ struct OrderTable: Sendable {
     /// How many places there are, taken and free.
     var places: Int { orders.count }
 
-    /// Index of the order with this hash; a new one gets `lane`.
-    mutating func index(of hash: UInt64, lane: Int) -> Int32 {
+    /// Index of the order with this hash; a new one gets `queue`.
+    mutating func index(of hash: UInt64, queue: Int) -> Int32 {
         if let known = indexes[hash] { return known }
         let index: Int32
         if let place = free.popLast() {
             index = place
-            orders[Int(index)] = OpenOrder(hash: hash, lane: lane)
+            orders[Int(index)] = OpenOrder(hash: hash, queue: queue)
         } else {
             index = Int32(orders.count)
-            orders.append(OpenOrder(hash: hash, lane: lane))
+            orders.append(OpenOrder(hash: hash, queue: queue))
         }
         indexes[hash] = index
         return index

@@ -9,6 +9,15 @@ struct PartitionSet: Sendable {
         words[word] |= 1 << UInt64(partition & 63)
     }
 
+    mutating func formUnion(_ other: PartitionSet) {
+        while words.count < other.words.count { words.append(0) }
+        for index in other.words.indices { words[index] |= other.words[index] }
+    }
+
+    mutating func subtract(_ other: PartitionSet) {
+        for index in words.indices where index < other.words.count { words[index] &= ~other.words[index] }
+    }
+
     mutating func removeAll() {
         for index in words.indices { words[index] = 0 }
     }

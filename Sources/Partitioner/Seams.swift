@@ -16,8 +16,17 @@ public protocol LaneSink: Sendable {
     /// What must not be polled now; everything else may be. Cheap: called once a poll burst.
     func pressure() -> Pressure
 
+    /// Source partitions (indexes) were given back: what waits of them for whoever may not go on need not be kept,
+    /// because their next owner polls it again.
+    func forget(_ partitions: Set<Int32>)
+
     /// Waits until `pressure()` is another than `pressure`, at most `bound`.
     func waitForChange(of pressure: Pressure, within bound: Duration)
+}
+
+extension LaneSink {
+    /// Keeps everything: it has no effect any more, and goes its way.
+    public func forget(_ partitions: Set<Int32>) {}
 }
 
 /// What the lanes ask of the poll thread.

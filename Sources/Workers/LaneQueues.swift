@@ -16,10 +16,12 @@ public final class LaneQueues: Sendable {
     private let state: Monitor<State>
     /// How long a worker waits at most before it looks again.
     private static let longestWait: Int64 = 1_000_000
+    /// How long one of several stores may end no batch before its lanes count as blocked, in microseconds.
+    public static let stallAfter: Int64 = 500_000
 
     /// Empty queues of `lanes`.
-    public init(lanes: [Lane], bounds: LaneBounds) {
-        state = Monitor(State(schedule: LaneSchedule(lanes: lanes, bounds: bounds)))
+    public init(lanes: [Lane], bounds: LaneBounds, priorities: Priorities = .none) {
+        state = Monitor(State(schedule: LaneSchedule(lanes: lanes, bounds: bounds, priorities: priorities)))
     }
 
     /// Monotonic microseconds.
@@ -42,11 +44,16 @@ public final class LaneQueues: Sendable {
     }
 
     /// What must not be polled now.
-    public func pressure() -> Pressure { state.withLock { $0.schedule.pressure() } }
+    public func pressure() -> Pressure {
+        let now = Self.clock()
+        return state.withLock { $0.schedule.pressure(now: now) }
+    }
 
     /// Waits until `pressure()` is another than `pressure`, at most `bound`.
     public func waitForChange(of pressure: Pressure, within bound: Duration) {
-        _ = state.wait(within: bound) { $0.schedule.pressure() != pressure || $0.isClosed }
+        _ = state.wait(within: bound) { state in
+            state.schedule.pressure(now: Self.clock()) != pressure || state.isClosed
+        }
     }
 
     /// The next batch; blocks until there is one.
@@ -69,9 +76,22 @@ public final class LaneQueues: Sendable {
     }
 
     /// The batch has its durable outcomes, or is given up.
-    public func complete(_ batch: LaneBatch) {
+    ///
+    /// `microseconds`: how long its work took, by which the shares of those in it are corrected; nil: it was given up.
+    public func complete(_ batch: LaneBatch, microseconds: Int64? = nil) {
+        let now = Self.clock()
         state.change { state in
-            state.schedule.complete(batch)
+            state.schedule.complete(batch, microseconds: microseconds, now: now)
+            state.news += 1
+        }
+    }
+
+    /// The lanes of a legal entity are taken from no more, or again; `entity` is its index in the lane map.
+    ///
+    /// Its events are still taken in, up to `LaneBounds.blockedBytes` for all such entities together.
+    public func setPaused(_ entity: Int32, _ isPaused: Bool) {
+        state.change { state in
+            state.schedule.setPaused(entity, isPaused)
             state.news += 1
         }
     }
@@ -84,12 +104,12 @@ public final class LaneQueues: Sendable {
     /// Whether nothing waits and nothing is in flight.
     public var isEmpty: Bool { state.withLock { $0.schedule.isEmpty } }
 
-    /// Depths of all lanes that hold anything, by lane index, and the bytes open in all.
-    public func depths() -> (lanes: [(lane: Int, depth: LaneSchedule.Depth)], openBytes: Int) {
-        state.withLock { state in
-            let lanes = state.schedule.depths().map { (lane: $0.lane, depth: $0.depth) }
-            return (lanes, state.schedule.openBytes)
-        }
+    /// Source partitions were given back: what waits of them for whoever may not go on is dropped.
+    public func forget(_ partitions: Set<Int32>) { state.change { $0.schedule.forget(partitions) } }
+
+    /// Depths of all lanes that hold anything, by lane index, and the bytes that wait for whoever may not go on.
+    public func depths() -> (lanes: [(lane: Int, depth: LaneSchedule.Depth)], blockedBytes: Int) {
+        state.withLock { ($0.schedule.depths(), $0.schedule.blockedBytes) }
     }
 }
 
@@ -126,6 +146,9 @@ public final class LaneRouter: LaneSink {
 
     /// What must not be polled now, for any store.
     public func pressure() -> Pressure { Self.sum(queues.map { $0.pressure() }) }
+
+    /// Source partitions were given back.
+    public func forget(_ partitions: Set<Int32>) { for queue in queues { queue.forget(partitions) } }
 
     /// Waits until a store whose lanes are full says something else than now, at most `bound`; returns at once when
     /// `pressure()` is not `pressure` any more.

@@ -19,14 +19,15 @@ struct Worker {
         var session = Session(service: service)
         while let batch = service.queues.take() {
             let start = LaneQueues.clock()
-            let isDone = work(batch.items, &session)
-            if isDone {
-                service.completed(batch.items.map(\.source))
-                let seconds = Double(LaneQueues.clock() - start) / 1_000_000
-                service.batchSeconds.observe(seconds)
-                service.batchEvents.observe(Double(batch.items.count))
+            guard work(batch.items, &session) else {
+                service.queues.complete(batch)
+                continue
             }
-            service.queues.complete(batch)
+            service.completed(batch.items.map(\.source))
+            let microseconds = LaneQueues.clock() - start
+            service.batchSeconds.observe(Double(microseconds) / 1_000_000)
+            service.batchEvents.observe(Double(batch.items.count))
+            service.queues.complete(batch, microseconds: microseconds)
         }
     }
 

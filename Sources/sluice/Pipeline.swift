@@ -28,6 +28,7 @@ final class Pipeline: Sendable {
     private let deadLetters: [DeadLetterLoop]
     private let care: [StoreCare]
     private let checks: [CheckLoop]
+    private let backlogLimits: [BacklogLimits]
     private let ingest: IngestService
     private let router: RecordRouter
     private let health: Health
@@ -47,8 +48,12 @@ final class Pipeline: Sendable {
         let waiting = max(budgets.process / 2, budgets.process - IngestSettings.fetchedAheadBytes)
         let bounds = LaneBounds(
             processBytes: waiting / max(1, configuration.stores.count), laneBytes: budgets.lane,
-            linger: configuration.linger.wholeMicroseconds)
-        queues = configuration.stores.map { _ in LaneQueues(lanes: wiring.laneMap.lanes, bounds: bounds) }
+            blockedBytes: budgets.blocked / max(1, configuration.stores.count),
+            linger: configuration.linger.wholeMicroseconds,
+            stallAfter: configuration.stores.count > 1 ? LaneQueues.stallAfter : nil)
+        queues = configuration.stores.map { _ in
+            LaneQueues(lanes: wiring.laneMap.lanes, bounds: bounds, priorities: wiring.priorities)
+        }
 
         // Workers.
         let sources = sources
@@ -62,6 +67,7 @@ final class Pipeline: Sendable {
         var deadLetters: [DeadLetterLoop] = []
         var care: [StoreCare] = []
         var checks: [CheckLoop] = []
+        var backlogLimits: [BacklogLimits] = []
         for (index, store) in configuration.stores.enumerated() {
             workers.append(
                 WorkerService(
@@ -94,6 +100,11 @@ final class Pipeline: Sendable {
                     store: store.name, connection: wiring.connections[index],
                     promises: wiring.promises(ofStore: store.name), feeds: apply[index].feeds, registry: registry,
                     latencyBuckets: WorkersMetrics.latencyBuckets, log: log))
+            backlogLimits.append(
+                BacklogLimits(
+                    store: store.name, connection: wiring.connections[index],
+                    limits: wiring.backlogLimits(ofStore: store.name), queues: queues[index], registry: registry,
+                    log: log))
         }
         self.workers = workers
         self.deliveries = deliveries
@@ -101,6 +112,7 @@ final class Pipeline: Sendable {
         self.deadLetters = deadLetters
         self.care = care
         self.checks = checks
+        self.backlogLimits = backlogLimits
 
         // Ingest.
         let router = RecordRouter(wiring, drift: DriftMetrics(registry, log: log))
@@ -115,7 +127,8 @@ final class Pipeline: Sendable {
             metrics: IngestMetrics(registry, group: configuration.kafka.group), log: log)
 
         // HTTP.
-        let gauges = LaneGauges(registry, lanes: wiring.laneMap.lanes)
+        let gauges = LaneGauges(
+            registry, lanes: wiring.laneMap.lanes, stores: configuration.stores.map(\.name))
         let queues = queues
         registry.onScrape { gauges.refresh(queues) }
         let health = Health(stores: configuration.stores.map(\.name), workers: workers, ingest: ingest)
@@ -146,6 +159,7 @@ final class Pipeline: Sendable {
         for loop in deadLetters { loop.start() }
         for care in care { care.start() }
         for loop in checks { loop.start() }
+        for limits in backlogLimits { limits.start() }
         do throws(IngestError) {
             try ingest.start()
         } catch {
@@ -210,6 +224,7 @@ final class Pipeline: Sendable {
         for loop in deadLetters { loop.stop(within: timeout * 0.1) }
         for care in care { care.stop(within: timeout * 0.1) }
         for loop in checks { loop.stop(within: timeout * 0.1) }
+        for limits in backlogLimits { limits.stop(within: timeout * 0.1) }
         server.stop()
         log.info("pipeline.stopped", [("drained", .flag(isDrained))])
         log.flush()
@@ -228,9 +243,11 @@ private struct LaneGauges: Sendable {
     private let events: GaugeFamily
     private let bytes: GaugeFamily
     private let oldest: GaugeFamily
+    private let blocked: GaugeFamily
     private let lanes: [Lane]
+    private let stores: [String]
 
-    init(_ registry: Registry, lanes: [Lane]) {
+    init(_ registry: Registry, lanes: [Lane], stores: [String]) {
         events = registry.gauge(
             "sluice_lane_queue_events", help: "Events that wait in a lane.", labels: ["legal_entity", "warehouse"])
         bytes = registry.gauge(
@@ -239,7 +256,12 @@ private struct LaneGauges: Sendable {
         oldest = registry.gauge(
             "sluice_lane_oldest_seconds", help: "Time since the oldest waiting event of a lane was polled.",
             labels: ["legal_entity", "warehouse"])
+        blocked = registry.gauge(
+            "sluice_blocked_bytes",
+            help: "Memory of the events that wait for whoever may not go on, or drain after they could not.",
+            labels: ["store"])
         self.lanes = lanes
+        self.stores = stores
         for lane in lanes {
             events.with(lane.legalEntity, lane.warehouse).set(0)
             bytes.with(lane.legalEntity, lane.warehouse).set(0)
@@ -250,7 +272,11 @@ private struct LaneGauges: Sendable {
     func refresh(_ queues: [LaneQueues]) {
         let now = Date().timeIntervalSince1970
         var filled: [Int: LaneSchedule.Depth] = [:]
-        for queue in queues { for (lane, depth) in queue.depths().lanes { filled[lane] = depth } }
+        for (store, queue) in zip(stores, queues) {
+            let depths = queue.depths()
+            blocked.with(store).set(Double(depths.blockedBytes))
+            for (lane, depth) in depths.lanes { filled[lane] = depth }
+        }
         for (index, lane) in lanes.enumerated() {
             let depth = filled[index]
             events.with(lane.legalEntity, lane.warehouse).set(Double(depth?.events ?? 0))

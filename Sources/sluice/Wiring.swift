@@ -117,6 +117,20 @@ struct Wiring {
         return asked
     }
 
+    /// How urgent events are, by their channels and routing rules.
+    var priorities: Priorities {
+        Priorities(configuration.channels.map { ($0.priority, $0.routes.map(\.priority)) })
+    }
+
+    /// Limits of the backlogs of a store's legal entities.
+    func backlogLimits(ofStore store: String) -> [BacklogLimits.Limit] {
+        configuration.entities.enumerated().compactMap { index, entity in
+            guard entity.store == store, let backlog = entity.backlog else { return nil }
+            return BacklogLimits.Limit(
+                entity: Int32(index), legalEntity: entity.name, high: backlog.high, pauses: backlog.onFull == .pause)
+        }
+    }
+
     /// Channels that the legal entities of a store must hear.
     private func feeds(ofStore store: String) -> HeardFeeds {
         let indexes = Dictionary(

@@ -113,7 +113,7 @@ import Testing
             { legal_entity: "X", store: "eu", channels: ["a"],
               sla: { validation: "15m", delivery: "10m",
                 acceptance: "1h", cancellation: "5m" },
-              validation: { by: "sluice", check: ["products"] } }
+              validation: { by: "sluice", check: ["products"] }, backlog: { high: 9 } }
             """
         #expect(
             try fixture.problems() == [
@@ -121,6 +121,7 @@ import Testing
                 "entities/x.json5:3: sla.acceptance: has no effect without odoo: nothing is delivered",
                 "entities/x.json5:3: sla.cancellation: has no effect without odoo: nothing is delivered",
                 "entities/x.json5:4: validation.check: has no effect without odoo: there is nothing to look it up in",
+                "entities/x.json5:4: backlog: has no effect without odoo: nothing is delivered",
             ])
     }
 

@@ -74,22 +74,20 @@ import Testing
     @Test func onlyWhatIsNotBuiltYetIsRefused() throws {
         #expect(
             try fixture().problems() == [
-                "sluice.json5:11: http.tokens: not built yet",
-                "channels/amazon-eu.json5:2: priority: not built yet",
-                "entities/acme-de.json5:18: backlog: not built yet",
+                "sluice.json5:11: http.tokens: not built yet"
             ])
     }
 
     @Test func withoutItTheRestIsTaken() throws {
         let fixture = try fixture()
         try fixture.edit("sluice.json5", "\n    tokens: { file: \"/run/secrets/sluice-tokens\" }", "")
-        try fixture.edit("channels/amazon-eu.json5", ", priority: \"critical\"", "")
-        try fixture.edit("entities/acme-de.json5", "\n  backlog: { high: 200000, on_full: \"accept\" },", "")
         let configuration = try fixture.load()
         #expect(configuration.kafka.instanceID == "sluice-1")
         #expect(configuration.stores[0].migrate == false)
         let entity = configuration.entities[0]
         #expect(entity.weight == 3)
+        #expect(entity.backlog == BacklogSettings(high: 200_000, onFull: .accept))
+        #expect(configuration.channels.map(\.priority) == [.critical, .normal])
         #expect(entity.owners == [.order: ["amazon-eu"], .shipment: ["wms"]])
         #expect(
             entity.edges == [EdgeSettings(from: .allocated, word: .state(.invoiced), disposition: .allow)])

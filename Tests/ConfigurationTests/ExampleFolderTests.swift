@@ -25,7 +25,7 @@ import Testing
                     migrate: true)
             ])
         #expect(configuration.http == HTTPSettings(host: "127.0.0.1", port: 9464))
-        #expect(configuration.budgets == BudgetSettings(process: 100_663_296, lane: 4_194_304))
+        #expect(configuration.budgets == BudgetSettings(process: 100_663_296, lane: 4_194_304, blocked: 134_217_728))
         #expect(configuration.linger == .milliseconds(5))
         #expect(configuration.shutdownTimeout == .seconds(10))
         #expect(
@@ -111,7 +111,8 @@ import Testing
                         .validation: .seconds(900), .dispatch: .seconds(172_800), .delivery: .seconds(600),
                         .invoice: .seconds(259_200),
                     ],
-                    feeds: [FeedSettings(channel: "amazon-eu", expectEvery: .seconds(1800))]))
+                    feeds: [FeedSettings(channel: "amazon-eu", expectEvery: .seconds(1800))],
+                    backlog: BacklogSettings(high: 200_000, onFull: .accept)))
         #expect(entities[1].weight == 1)
         #expect(
             entities[1].warehouses == [WarehouseSettings(code: "LIL1", odoo: "LIL1", aliases: ["FC-LIL", "LILLE"])])
@@ -134,7 +135,7 @@ import Testing
         let configuration = try ConfigurationFixture().load()
         #expect(configuration.kafka.group == "sluice")
         #expect(configuration.kafka.deadLetterTopic == "sluice.dead-letters")
-        #expect(configuration.budgets == BudgetSettings(process: 64 << 20, lane: 4 << 20))
+        #expect(configuration.budgets == BudgetSettings(process: 64 << 20, lane: 4 << 20, blocked: 128 << 20))
         #expect(configuration.http == HTTPSettings(host: "127.0.0.1", port: 9464))
         #expect(configuration.linger == .milliseconds(5))
         #expect(configuration.shutdownTimeout == .seconds(10))

@@ -110,7 +110,8 @@ import Testing
     }
 
     static let rules: [Refusal] = [
-        routes("{ when: { \"/a\": 1 } }", "10: route[0]: gives nothing: say legal_entity, warehouse or tags"),
+        routes(
+            "{ when: { \"/a\": 1 } }", "10: route[0]: gives nothing: say legal_entity, warehouse, priority or tags"),
         routes(
             "{ when: { \"/a\": 1 }, legal_entity: \"Y\" }", "10: route[0].legal_entity: there is no legal entity \"Y\""),
         routes(
@@ -136,7 +137,9 @@ import Testing
             "10: route[0].when.currency: has no effect: fields has no currency"),
         routes(
             "{ when: { \"/a\": 1 }, tags: [\"a,b\"] }", "10: route[0].tags[0]: must not contain \",\", as \"a,b\" does"),
-        routes("{ when: { \"/a\": 1 }, priority: \"bulk\", tags: [\"t\"] }", "10: route[0].priority: not built yet"),
+        routes(
+            "{ when: { \"/a\": 1 }, priority: \"low\" }",
+            "10: route[0].priority: \"low\" is none of critical, normal, bulk"),
         routes(
             "{ name: \"n\", tags: [\"t\"], when: { \"/a\": 1 } },\n{ name: \"n\", tags: [\"u\"] }",
             "11: route[1].name: \"n\" is the name of route[0] already"),

@@ -173,7 +173,7 @@ struct Refusal: Sendable, CustomTestStringConvertible {
                     + "be read again for ever"
             ),
             plus("format: \"avro\",", "4: format: \"avro\" is none of json, cloudevents"),
-            plus("priority: \"bulk\",", "4: priority: not built yet"),
+            plus("priority: \"urgent\",", "4: priority: \"urgent\" is none of critical, normal, bulk"),
             plus(
                 "values: {}, route: [],",
                 "4: values: has no effect without fields: the canonical event speaks canonical words",
@@ -279,7 +279,10 @@ struct Refusal: Sendable, CustomTestStringConvertible {
             plus("weight: 1.5,", "3: weight: must be an integer from 1 to 1000"),
             plus("weight: Infinity,", "3: weight: must be an integer from 1 to 1000"),
             plus("weight: \"3\",", "3: weight: must be an integer, not a text"),
-            plus("backlog: { high: 1 },", "3: backlog: not built yet"),
+            plus("backlog: { high: 0 },", "3: backlog.high: must be an integer from 1 to 1000000000"),
+            plus("backlog: { on_full: \"pause\" },", "3: backlog.high: is missing"),
+            plus(
+                "backlog: { high: 9, on_full: \"drop\" },", "3: backlog.on_full: \"drop\" is none of accept, pause"),
             plus(
                 "lifecycle: { park_timeout: \"0s\" },",
                 "3: lifecycle.park_timeout: must be a duration from 100ms to 90d"),

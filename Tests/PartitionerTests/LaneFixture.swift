@@ -21,12 +21,14 @@ enum LaneFixture {
 
     /// An event; its offset is its identity.
     static func event(
-        _ id: Int64, lane: Int, order: UInt64, partition: Int32 = 0, bytes: Int = 100, polledAt: Int64 = 0
+        _ id: Int64, lane: Int, order: UInt64, partition: Int32 = 0, bytes: Int = 100, polledAt: Int64 = 0,
+        channel: Int32 = 0
     ) -> Taken {
         var event = OrderEvent(
             source: SourcePosition(
                 partition: partition, epoch: 1, offset: id, loggedAt: nil, polledAt: Timestamp(microseconds: polledAt)),
-            bytes: [UInt8](repeating: 0, count: bytes), payloadCount: bytes, contentHash: 0, channel: 0)
+            bytes: [UInt8](repeating: 0, count: bytes), payloadCount: bytes, contentHash: 0,
+            channel: channel)
         event.lane = Int32(lane)
         event.orderHash = order
         return .event(event)
@@ -41,10 +43,18 @@ enum LaneFixture {
     }
 
     static func bounds(
-        process: Int = 1 << 40, lane: Int = 1 << 40, events: Int = 100, bytes: Int = 1 << 40, linger: Int64 = 0
+        process: Int = 1 << 40, lane: Int = 1 << 40, blocked: Int = 1 << 40, events: Int = 100, bytes: Int = 1 << 40,
+        linger: Int64 = 0, stallAfter: Int64? = nil
     ) -> LaneBounds {
-        LaneBounds(processBytes: process, laneBytes: lane, batchEvents: events, batchBytes: bytes, linger: linger)
+        LaneBounds(
+            processBytes: process, laneBytes: lane, blockedBytes: blocked, batchEvents: events, batchBytes: bytes,
+            linger: linger, stallAfter: stallAfter)
     }
+}
+
+extension Priorities {
+    /// Channels 0, 1 and 2: critical, normal, bulk.
+    static let three = Priorities(Priority.allCases.map { ($0, []) })
 }
 
 extension LaneSchedule {

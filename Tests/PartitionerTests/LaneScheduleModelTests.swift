@@ -18,6 +18,14 @@ import Testing
         var openBytes = 0
         /// Orders that a batch in flight has.
         var busy: Set<UInt64> = []
+        /// Legal entities that may not go on.
+        var paused: Set<Int32> = []
+
+        /// Whether the event could be in a batch now.
+        func canGo(_ event: Taken, _ lanes: [Lane]) -> Bool {
+            guard event.order != 0 else { return true }
+            return !busy.contains(event.order) && !paused.contains(lanes[laneOfOrder[event.order] ?? 0].entity)
+        }
 
         mutating func came(_ event: Taken, lane: Int) {
             waiting[event.source.offset] = event
@@ -70,7 +78,7 @@ import Testing
         let lanes = LaneFixture.lanes(
             (0..<4).flatMap { entity in (0..<3).map { _ in (entity: Int32(entity), weight: Int(entity) + 1) } })
         let bounds = LaneFixture.bounds(events: [1, 7, 50, 400][shape % 4], bytes: shape % 3 == 0 ? 3_000 : 1 << 40)
-        var schedule = LaneSchedule(lanes: lanes, bounds: bounds)
+        var schedule = LaneSchedule(lanes: lanes, bounds: bounds, priorities: shape % 2 == 0 ? .none : .three)
         var model = Model()
         // Few orders: most events meet one that is in flight.
         let orders = UInt64([3, 40, 500][shape % 3])
@@ -86,13 +94,14 @@ import Testing
                         isLetter
                         ? LaneFixture.deadLetter(id)
                         : LaneFixture.event(
-                            id, lane: lane, order: order, bytes: Int.random(in: 0...300, using: &random), polledAt: id)
+                            id, lane: lane, order: order, bytes: Int.random(in: 0...300, using: &random), polledAt: id,
+                            channel: Int32.random(in: 0..<3, using: &random))
                     id += 1
                     model.came(event, lane: lane)
                     schedule.enqueue(event, now: Int64(step))
                 }
             case 2..<6 where model.flying.count < 5:
-                let canGo = model.waiting.values.contains { $0.order == 0 || !model.busy.contains($0.order) }
+                let canGo = model.waiting.values.contains { model.canGo($0, lanes) }
                 let batch = schedule.batch(now: Int64(step))
                 // Work-conserving: what can go is offered, and nothing else.
                 #expect((batch != nil) == canGo, "seed \(seed), step \(step)")
@@ -101,10 +110,16 @@ import Testing
                     return
                 }
                 if let batch { #expect(batch.items.count <= bounds.batchEvents) }
+            case 6 where shape >= 6:
+                let entity = Int32.random(in: 0..<4, using: &random)
+                let isPaused = model.paused.remove(entity) == nil
+                if isPaused { model.paused.insert(entity) }
+                schedule.setPaused(entity, isPaused)
             default:
                 guard let batch = model.flying.values.randomElement(using: &random) else { continue }
                 model.ended(batch)
-                schedule.complete(batch)
+                let time = Bool.random(using: &random) ? Int64.random(in: 0...100_000, using: &random) : nil
+                schedule.complete(batch, microseconds: time)
             }
             let isExact =
                 schedule.waitingEvents == model.waiting.count && schedule.openBytes == model.openBytes
@@ -115,6 +130,7 @@ import Testing
             }
             if step % 500 == 0 { compareDepths(schedule, model) }
         }
+        for entity in model.paused { schedule.setPaused(entity, false) }
         // In the end everything left, once.
         while !schedule.isEmpty {
             while let batch = schedule.batch() { #expect(model.left(batch) == nil, "seed \(seed)") }
@@ -122,7 +138,9 @@ import Testing
             model.ended(batch)
             schedule.complete(batch)
         }
-        #expect(schedule.isEmpty && schedule.openBytes == 0 && model.taken.count == Int(id), "seed \(seed)")
+        #expect(
+            schedule.isEmpty && schedule.openBytes == 0 && schedule.blockedBytes == 0 && model.taken.count == Int(id),
+            "seed \(seed)")
     }
 
     private func compareDepths(_ schedule: LaneSchedule, _ model: Model) {

@@ -67,7 +67,7 @@ import Testing
         schedule.enqueue(LaneFixture.event(9_999, lane: 2, order: 99_999), now: 0)
         var before = 0
         while let batch = schedule.batch(), !batch.ids.contains(9_999) { before += batch.items.count }
-        #expect(before <= 3 * LaneSchedule.maximumQuantum)
+        #expect(before <= 3 * FairShares.mostQuantum / WorkMeter.unit)
     }
 
     @Test func theLanesOfAnEntityTakeTurns() {
@@ -117,7 +117,7 @@ import Testing
         var schedule = LaneSchedule(lanes: LaneFixture.lanes([(0, 1)]), bounds: LaneFixture.bounds(events: 20_000))
         schedule.enqueue(LaneFixture.event(0, lane: 1, order: 7), now: 0)
         let hot = schedule.batch()
-        let most = Int64(LaneSchedule.maximumSetAside)
+        let most = Int64(WaitingQueue.maximumSetAside)
         for id in 1...(most + 500) {
             schedule.enqueue(LaneFixture.event(id, lane: 1, order: 7, bytes: 0), now: 0)
         }
@@ -180,7 +180,7 @@ import Testing
         while pool.popFirst(of: &chain, into: &items) > 0 {}
         #expect(items.map(\.source.offset) == Array(0..<10_000) && pool.places == 0)
         var table = OrderTable()
-        let indexes = (1...1_000).map { table.index(of: UInt64($0), lane: 0) }
+        let indexes = (1...1_000).map { table.index(of: UInt64($0), queue: 0) }
         #expect(table.places == 1_000)
         for index in indexes { table.close(index) }
         #expect(table.places == 0)

@@ -1,3 +1,4 @@
+import Embedded
 import Foundation
 import OrderEvents
 import Partitioner
@@ -46,6 +47,27 @@ import Testing
         #expect(queues.pressure() == .none)
         // What is different already is not waited for.
         queues.waitForChange(of: full, within: .seconds(3600))
+    }
+
+    /// What docs/OPERATIONS.md says of `budgets.blocked`.
+    @Test func theBudgetOfTheBlockedHoldsAHundredThousandUsualEvents() throws {
+        var settings = ReferenceTraffic.Settings()
+        settings.orders = 200
+        var traffic = ReferenceTraffic(settings)
+        let decoder = EventDecoder(ChannelFormat(name: "reference", index: 0, kind: .canonical))
+        var bytes = 0
+        var cost = 0
+        while let record = traffic.next() {
+            let source = SourcePosition(
+                partition: 1, epoch: 1, offset: 0, loggedAt: nil, polledAt: Timestamp(microseconds: 0))
+            bytes += record.value?.count ?? 0
+            cost += decoder.decode(value: record.value, key: nil, source: source).cost
+        }
+        let events = traffic.totalRecords
+        #expect((440...480).contains(bytes / events))
+        let bounds = LaneBounds(processBytes: 1 << 20, laneBytes: 1 << 20, linger: 0)
+        let room = bounds.blockedBytes / (cost / events)
+        #expect(room >= 110_000, "room for \(room) events of \(cost / events) bytes")
     }
 
     @Test(.timeLimit(.minutes(1))) func withSeveralStoresTheOneThatIsFullIsWaitedFor() throws {

@@ -13,42 +13,6 @@ import Testing
 
 /// A store's workers, run as the program runs them, while the store does what stores do.
 @Suite struct WorkerServiceTests {
-    /// A service with its queues, its metrics and the positions that it has completed.
-    private final class Plant: Sendable {
-        let store: StoreFixture
-        let queues: LaneQueues
-        let service: WorkerService
-        let registry = Registry(processMetrics: false)
-        private let completed: Monitor<[SourcePosition]>
-
-        init(_ store: StoreFixture, workers: Int = 2, batch: Int = 100) throws {
-            self.store = store
-            let completed = Monitor<[SourcePosition]>([])
-            self.completed = completed
-            queues = LaneQueues(
-                lanes: store.lanes.lanes,
-                bounds: LaneBounds(processBytes: 1 << 28, laneBytes: 1 << 26, batchEvents: batch, linger: 0))
-            service = WorkerService(
-                store: "eu", connection: try store.connectionSettings, sizes: WorkerService.Sizes(workers: workers),
-                settings: store.settings, queues: queues, metrics: WorkersMetrics(registry),
-                log: Log(minimumLevel: .error), sourceName: { SourceName(topic: "orders", partition: $0) },
-                completed: { positions in completed.change { $0 += positions } })
-            service.start()
-        }
-
-        func wait(for count: Int) -> Bool { completed.wait(within: .seconds(90)) { $0.count >= count } }
-
-        var positions: [SourcePosition] { completed.withLock { $0 } }
-
-        /// The sum of a counter over all its series with these words in their labels.
-        func counter(_ name: String, _ words: String...) -> Int {
-            let text = String(decoding: registry.textExposition(), as: UTF8.self)
-            return text.split(separator: "\n").filter { line in
-                line.hasPrefix("\(name){") && words.allSatisfy { line.contains("\"\($0)\"") }
-            }.reduce(0) { $0 + (Double($1.split(separator: " ").last ?? "0").map { Int($0) } ?? 0) }
-        }
-    }
-
     private func lives(_ store: StoreFixture, orders: Int, partition: Int32 = 0) -> [Taken] {
         let words = ["received", "validated", "allocated", "shipped", "invoiced"]
         var records: [Taken] = []
@@ -261,5 +225,30 @@ import Testing
             #expect(found.version == 11)
         }
         #expect(try bench.imbalance(records) == 0)
+    }
+
+    /// A worker is stuck with one order of the only lane; the others do the rest of it meanwhile.
+    @Test func aHotLaneIsWorkForAllWorkers() throws {
+        let plant = try Plant(StoreFixture(), workers: 4, batch: 20)
+        plant.queues.offer([
+            plant.store.event("s1", "O-S", "received", offset: 0, sequence: 1, partition: 1, secondsAgo: 2000)
+        ])
+        #expect(plant.wait(for: 1))
+        var other = try plant.store.connect()
+        try other.execute("BEGIN")
+        try other.execute("SELECT FROM orders WHERE order_ref = 'O-S' FOR UPDATE")
+        let stuck = plant.store.event(
+            "s2", "O-S", "validated", offset: 1, sequence: 2, partition: 1, secondsAgo: 1999)
+        let records = lives(plant.store, orders: 100)
+        plant.queues.offer([stuck] + records)
+        // All but the twenty orders of the stuck batch.
+        #expect(plant.wait(for: 1 + 81 * 5))
+        try other.execute("COMMIT")
+        #expect(plant.wait(for: 2 + records.count))
+        plant.service.stop()
+        var bench = try Bench(plant.store)
+        #expect(try bench.count("orders WHERE state = 6 AND version = 5") == 100)
+        #expect(try bench.order("O-S")?.version == 2)
+        #expect(try bench.count("journal WHERE outcome = 1") == 502)
     }
 }

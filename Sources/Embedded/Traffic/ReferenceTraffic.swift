@@ -10,6 +10,8 @@ public struct ReferenceTraffic: Sendable {
     public struct Settings: Sendable {
         /// How many legal entities take turns; at most 99,999.
         public var legalEntities = 20
+        /// Index of the first of them.
+        public var firstLegalEntity = 0
         /// Warehouses of each; at most 9.
         public var warehouses = 3
         /// How many orders; each has five events.
@@ -49,7 +51,10 @@ public struct ReferenceTraffic: Sendable {
     /// The load that `settings` describe.
     public init(_ settings: Settings = Settings()) {
         precondition(settings.orders >= 0 && settings.window > 0, "orders and window count orders")
-        precondition((1...99_999).contains(settings.legalEntities), "legal entities have five digits")
+        precondition(
+            settings.legalEntities >= 1
+                && (0...99_999).contains(settings.firstLegalEntity + settings.legalEntities),
+            "legal entities have five digits")
         precondition((1...9).contains(settings.warehouses), "warehouses have one digit")
         precondition((0...500).contains(settings.duplicatesPerThousand), "at most every second record is a duplicate")
         self.settings = settings
@@ -108,7 +113,7 @@ public struct ReferenceTraffic: Sendable {
         var value = record.value ?? []
         record.value = nil  // The only reference from here on, so that its memory is reused.
         template.write(
-            order: order, entity: order % settings.legalEntities,
+            order: order, entity: settings.firstLegalEntity + order % settings.legalEntities,
             warehouse: order / settings.legalEntities % settings.warehouses, microseconds: microseconds, into: &value)
         record.value = value
         template.writeKey(order: order, into: &record.key)

@@ -1,5 +1,6 @@
-/// A rule that gives an event its legal entity, its warehouse and its tags; of a channel's rules the first that holds
-/// counts, and no other.
+/// A rule that gives an event its legal entity, its warehouse, its priority and its tags.
+///
+/// Of a channel's rules the first that holds counts, and no other.
 public struct RouteRule: Equatable, Sendable {
     /// What a condition looks at.
     public enum Subject: Hashable, Sendable {
@@ -37,16 +38,20 @@ public struct RouteRule: Equatable, Sendable {
     public var warehouse: String?
     /// Words for the journal, by which people find what the rule took.
     public var tags: [String]
+    /// The priority that it gives; nil: that of the channel.
+    public var priority: Priority?
 
     /// A rule; see the properties.
     public init(
-        name: String, when: [Condition] = [], legalEntity: String? = nil, warehouse: String? = nil, tags: [String] = []
+        name: String, when: [Condition] = [], legalEntity: String? = nil, warehouse: String? = nil, tags: [String] = [],
+        priority: Priority? = nil
     ) {
         self.name = name
         self.when = when
         self.legalEntity = legalEntity
         self.warehouse = warehouse
         self.tags = tags
+        self.priority = priority
     }
 
     /// The fields that a condition may name.

@@ -1,0 +1,46 @@
+import OrderEvents
+
+/// What waits in one lane with one priority.
+struct WaitingQueue: Sendable {
+    /// Events of orders in flight that a queue sets aside before it waits for them.
+    static let maximumSetAside = 8192
+
+    /// Index of its legal entity; 0: the lane of dead letters.
+    let party: Int
+    /// Events in the sequence in which they came.
+    var waiting = Chain()
+    /// Orders whose batch is complete and that have events set aside: they go first.
+    var firstReady: Int32 = -1
+    var lastReady: Int32 = -1
+    /// Events set aside.
+    var setAside = 0
+    /// Whether it takes part in the turns.
+    var isActive = false
+
+    var events: Int { waiting.count + setAside }
+    /// Whether a turn would move anything.
+    var canGo: Bool { firstReady >= 0 || (waiting.count > 0 && setAside < Self.maximumSetAside) }
+}
+
+/// A batch being put together.
+struct Assembly {
+    let id: UInt32
+    var items: [Taken] = []
+    var orders: [Int32] = []
+    var bytes = 0
+    /// What the legal entities were charged for it.
+    var charges: [(party: Int, cost: Int)] = []
+
+    init(id: UInt32) { self.id = id }
+
+    func isFull(_ bounds: LaneBounds) -> Bool { items.count >= bounds.batchEvents || bytes >= bounds.batchBytes }
+
+    mutating func charge(_ party: Int, _ cost: Int) {
+        // A legal entity's lanes are served one after the other.
+        if charges.last?.party == party {
+            charges[charges.count - 1].cost += cost
+        } else {
+            charges.append((party, cost))
+        }
+    }
+}
