@@ -1,7 +1,7 @@
 # Sluice. `make` alone lists what can be made; CONTRIBUTING.md says more.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint format build run bench bench-smoke profile clean
+.PHONY: help demo test contract check lint format build run bench bench-smoke profile clean
 SHELL := /bin/bash
 
 # Arguments for `make demo`, `make run` and `make test`.
@@ -27,6 +27,10 @@ test: ## Lint, build with all checks, and run all tests (ARGS: e.g. --filter Tid
 	@$(MAKE) --no-print-directory lint
 	@$(if $(ARGS),true,SWIFT="$(SWIFT)" scripts/bench.sh smoke)
 	@SWIFT="$(SWIFT)" scripts/test.sh $(ARGS)
+
+contract: ## What real Odoo servers said, asked of the stand-in (and of a real Odoo: SLUICE_ODOO_URL, _DATABASE, _LOGIN, _KEY)
+	@scripts/setup.sh test
+	@SWIFT="$(SWIFT)" scripts/test.sh --filter '^ContractTests\.|OdooStandInRecordingsTests'
 
 check: test ## The same as test: what has to be green before a change goes in
 

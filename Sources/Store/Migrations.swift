@@ -35,6 +35,8 @@ public struct Migrations: Sendable {
         Migration(number: 6, name: "validation", sql: PackageResources._06_validation_sql),
         Migration(number: 7, name: "routes", sql: PackageResources._07_routes_sql),
         Migration(number: 8, name: "indexes", sql: PackageResources._08_indexes_sql),
+        Migration(number: 9, name: "references", sql: PackageResources._09_references_sql),
+        Migration(number: 11, name: "ownership", sql: PackageResources._11_ownership_sql),
     ]
 
     /// The number of the newest.
