@@ -47,7 +47,7 @@ build: ## Build the release executable: .build/release/sluice
 run: build ## Build and run sluice (ARGS: e.g. 'run --config FOLDER')
 	.build/release/sluice $(ARGS)
 
-bench: ## Measure, into .build/bench (PART=speed|latency|memory|scale|orders|micro for one part; ARGS: e.g. --json)
+bench: ## Measure, into .build/bench (PART=speed|latency|memory|scale|odoo|orders|micro for one part; ARGS: e.g. --json)
 	@scripts/setup.sh demo >&2
 	@SWIFT="$(SWIFT)" scripts/bench.sh $(if $(PART),--part $(PART)) $(ARGS)
 

@@ -70,8 +70,8 @@ let package = Package(
         .executableTarget(
             name: "SluiceBench",
             dependencies: [
-                "Allocations", "Embedded", "Kafka", "Metrics", "OrderEvents", "Orders", "Partitioner", "Postgres",
-                "Store",
+                "Allocations", "Delivery", "Embedded", "Kafka", "Metrics", "Odoo", "OrderEvents", "Orders",
+                "Partitioner", "Postgres", "Store",
             ],
             path: "Benchmarks/Harness", swiftSettings: strict),
         // Tests.
