@@ -1,7 +1,7 @@
 # Sluice. `make` alone lists what can be made; CONTRIBUTING.md says more.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint format build run bench bench-smoke profile clean
+.PHONY: help demo test contract check lint format build run bench bench-smoke profile clean
 SHELL := /bin/bash
 
 # Arguments for `make demo`, `make run` and `make test`.
@@ -28,6 +28,10 @@ test: ## Lint, build with all checks, and run all tests (ARGS: e.g. --filter Tid
 	@$(if $(ARGS),true,SWIFT="$(SWIFT)" scripts/bench.sh smoke)
 	@SWIFT="$(SWIFT)" scripts/test.sh $(ARGS)
 
+contract: ## What real Odoo servers said, asked of the stand-in (and of a real Odoo: SLUICE_ODOO_URL, _DATABASE, _LOGIN, _KEY)
+	@scripts/setup.sh test
+	@SWIFT="$(SWIFT)" scripts/test.sh --filter '^ContractTests\.|OdooStandInRecordingsTests'
+
 check: test ## The same as test: what has to be green before a change goes in
 
 lint: ## Check the format of the sources
@@ -43,7 +47,7 @@ build: ## Build the release executable: .build/release/sluice
 run: build ## Build and run sluice (ARGS: e.g. 'run --config FOLDER')
 	.build/release/sluice $(ARGS)
 
-bench: ## Measure, into .build/bench (PART=speed|latency|memory|scale|orders|micro for one part; ARGS: e.g. --json)
+bench: ## Measure, into .build/bench (PART=speed|latency|memory|scale|odoo|orders|micro for one part; ARGS: e.g. --json)
 	@scripts/setup.sh demo >&2
 	@SWIFT="$(SWIFT)" scripts/bench.sh $(if $(PART),--part $(PART)) $(ARGS)
 

@@ -51,6 +51,7 @@ let package = Package(
                 .embedInCode("Migrations/007_routes.sql"),
                 .embedInCode("Migrations/008_indexes.sql"),
                 .embedInCode("Migrations/009_writes.sql"),
+                .embedInCode("Migrations/011_ownership.sql"),
             ]),
         stage("Workers", ["Store", "Postgres", "OrderEvents", "Orders", "Partitioner", "Metrics"]),
         stage("Odoo"),
@@ -69,8 +70,8 @@ let package = Package(
         .executableTarget(
             name: "SluiceBench",
             dependencies: [
-                "Allocations", "Embedded", "Kafka", "Metrics", "OrderEvents", "Orders", "Partitioner", "Postgres",
-                "Store",
+                "Allocations", "Delivery", "Embedded", "Kafka", "Metrics", "Odoo", "OrderEvents", "Orders",
+                "Partitioner", "Postgres", "Store",
             ],
             path: "Benchmarks/Harness", swiftSettings: strict),
         // Tests.
@@ -98,6 +99,7 @@ let package = Package(
             of: "Delivery",
             ["Odoo", "Store", "Postgres", "OrderEvents", "Orders", "Metrics", "TestSupport", "Embedded"]),
         tests(of: "Embedded", ["TestSupport", "OrderEvents", "HTTPServer", "Kafka"]),
+        .testTarget(name: "ContractTests", dependencies: ["Odoo", "Embedded"], swiftSettings: strict),
         .testTarget(
             name: "PipelineTests", dependencies: ["TestSupport", "Embedded", "Postgres", "Kafka", "OrderEvents"],
             swiftSettings: strict),

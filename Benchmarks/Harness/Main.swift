@@ -41,7 +41,7 @@ struct SluiceBench {
                 ("started_at", about.startedAt),
             ]
             figures.isDirty = about.isDirty
-            if options.kafkaHome == nil, part != "micro", part != "orders" {
+            if options.kafkaHome == nil, part != "micro", part != "orders", part != "odoo" {
                 figures.remarks.append("on the mock cluster, paced: these figures count for nothing (set KAFKA_HOME)")
             }
             if options.isSmoke { figures.remarks.append("smoke: shows that the harness works, and nothing else") }
@@ -71,6 +71,7 @@ struct SluiceBench {
         case "memory": try MemoryPart(stage: stage).measure(&figures)
         case "isolation": try IsolationPart(stage: stage).measure(&figures)
         case "orders": try OrdersPart(stage: stage).measure(&figures)
+        case "odoo": try OdooPart(stage: stage).measure(&figures)
         case "scale": try ScalePart(stage: stage).measure(&figures)
         default: throw BenchError("no part \(part)")
         }

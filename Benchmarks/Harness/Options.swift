@@ -3,7 +3,7 @@ import Foundation
 /// What to measure, and how much of it.
 struct Options {
     /// The parts in the sequence in which `make bench` runs them.
-    static let parts = ["micro", "speed", "latency", "memory", "isolation", "scale", "orders"]
+    static let parts = ["micro", "speed", "latency", "memory", "isolation", "scale", "odoo", "orders"]
 
     var parts = Options.parts
     /// Prints the JSON objects, one a line, instead of the tables.

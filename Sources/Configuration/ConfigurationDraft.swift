@@ -143,6 +143,10 @@ struct ConfigurationDraft {
             url: url.text, database: database, company: company, login: login, key: key,
             requestsPerSecond: node["requests_per_second"]?.number?.value ?? 10,
             maxConcurrency: Int(node["max_concurrency"]?.integer ?? 4), createAt: createAt,
-            insecure: node["insecure"]?.flag ?? false)
+            insecure: node["insecure"]?.flag ?? false,
+            interface: node["api"]?.text.flatMap(DestinationSettings.Interface.init(rawValue:)) ?? .auto,
+            without: (node["without"]?.elements ?? []).compactMap { $0.text }
+                .compactMap(DestinationSettings.Document.init(rawValue:)).sorted { $0.rawValue < $1.rawValue },
+            tellsCustomers: node["tells_customers"]?.flag ?? false)
     }
 }

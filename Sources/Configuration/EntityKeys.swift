@@ -36,11 +36,18 @@ enum EntityKeys {
         Key("database", .text(.label), required: true, "The database's name."),
         Key("company", .text(.label), required: true, "The company's name in Odoo."),
         Key("credentials", credentials, required: true, "Whom Sluice acts as."),
+        Key(
+            "api", .word(DestinationSettings.Interface.allCases.map(\.rawValue)),
+            "The external API; auto: as the server's version asks for. Default auto."),
         Key("requests_per_second", .number(0.01...10_000), "Calls a second, at most. Default 10."),
         Key("max_concurrency", .integer(1...256), "Calls at the same time, at most. Default 4."),
         Key(
             "create_at", .word(creationStates.map(\.name)),
             "The first state in which an order is created in Odoo. Default validated."),
+        Key(
+            "without", .list(.word(DestinationSettings.Document.allCases.map(\.rawValue)), minimum: 0),
+            "What is not kept in Odoo beside sales orders. Default nothing: all is kept."),
+        Key("tells_customers", .flag, "Allows Odoo to mail or text customers for what Sluice does. Default false."),
         Key("insecure", .flag, "Allows http to a host that is not loopback. Default false."),
     ])
 

@@ -133,4 +133,34 @@ public struct DestinationSettings: Equatable, Sendable {
     public var createAt: CanonicalState
     /// Whether a connection without TLS to a host that is not loopback was asked for.
     public var insecure: Bool
+    /// Which external API is spoken.
+    public var interface = Interface.auto
+    /// What is not kept in Odoo beside sales orders, sorted; default nothing.
+    public var without: [Document] = []
+    /// Whether Odoo may mail or text customers for what Sluice does; default false.
+    public var tellsCustomers = false
+
+    /// What Sluice keeps in Odoo beside a sales order.
+    public enum Document: String, CaseIterable, Sendable {
+        /// Deliveries, made as goods leave.
+        case shipments
+        /// Invoices, posted.
+        case invoices
+        /// The mark of orders on hold.
+        case holds
+        /// The lock of closed orders.
+        case locks
+        /// Internal notes.
+        case notes
+    }
+
+    /// An external API of Odoo.
+    public enum Interface: String, CaseIterable, Sendable {
+        /// As the server's version asks for.
+        case auto
+        /// `/json/2`: Odoo 19 and newer.
+        case json2
+        /// `/jsonrpc`: up to 18, deprecated after.
+        case jsonrpc
+    }
 }

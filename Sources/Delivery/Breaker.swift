@@ -100,6 +100,15 @@ public struct Breaker: Equatable, Sendable {
         }
     }
 
+    /// The destination asked to be left alone until a time (monotonic nanoseconds): then a single request tries.
+    public mutating func rest(until: Int64) {
+        if case .open(let other, let turn) = state {
+            state = .open(until: max(other, until), turn: turn)
+        } else {
+            state = .open(until: until, turn: 0)
+        }
+    }
+
     private func openTime(turn: Int) -> Int64 {
         let (product, overflow) = firstOpen.multipliedReportingOverflow(by: 1 << Int64(min(turn, 30)))
         return overflow ? longestOpen : min(product, longestOpen)

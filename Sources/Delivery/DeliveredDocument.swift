@@ -9,11 +9,14 @@ extension DeliveredState {
         var version: Int64
         var confirmed: Bool
         var cancelled: Bool
+        /// Nil in documents of before there were holds and locks.
+        var held: Bool?
+        var locked: Bool?
         var told: [String]
         var uncertainSince: Int64?
 
         enum CodingKeys: String, CodingKey {
-            case version, confirmed, cancelled, told
+            case version, confirmed, cancelled, held, locked, told
             case odooID = "odoo_id"
             case uncertainSince = "uncertain_since"
         }
@@ -22,7 +25,8 @@ extension DeliveredState {
     /// The state as the text that the store keeps.
     public var document: [UInt8] {
         let document = Document(
-            odooID: odooID, version: version, confirmed: confirmed, cancelled: cancelled, told: told.sorted(),
+            odooID: odooID, version: version, confirmed: confirmed, cancelled: cancelled, held: held ? true : nil,
+            locked: locked ? true : nil, told: told.sorted(),
             uncertainSince: uncertainSince?.microseconds)
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
@@ -40,5 +44,7 @@ extension DeliveredState {
             odooID: document.odooID, version: document.version, confirmed: document.confirmed,
             cancelled: document.cancelled, told: Set(document.told),
             uncertainSince: document.uncertainSince.map { Timestamp(microseconds: $0) })
+        held = document.held ?? false
+        locked = document.locked ?? false
     }
 }

@@ -41,6 +41,7 @@ extension OrderDelivery {
             case .warehouse: "warehouse"
             case .product: "product"
             case .customer: "customer"
+            case .tax: "tax"
             }
         let codes = missing.codes.prefix(5).joined(separator: ", ")
         let more = missing.codes.count > 5 ? " and \(missing.codes.count - 5) more" : ""

@@ -7,6 +7,8 @@ public final class DeliveryMetrics: Sendable {
     let concurrency: GaugeFamily
     let inFlight: GaugeFamily
     let breaker: StateSetFamily
+    let owned: GaugeFamily
+    let fenced: CounterFamily
     let latency: HistogramFamily
     let backlogOrders: GaugeFamily
     let backlogOldest: GaugeFamily
@@ -24,11 +26,19 @@ public final class DeliveryMetrics: Sendable {
             labels: ["legal_entity", "operation", "result"],
             buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 150])
         concurrency = registry.gauge(
-            "sluice_odoo_limit_concurrency", help: "Orders that may be in delivery at once.", labels: ["legal_entity"])
+            "sluice_odoo_limit_concurrency", help: "Calls that the destination bears at once.", labels: ["legal_entity"]
+        )
         inFlight = registry.gauge("sluice_odoo_in_flight", help: "Orders in delivery.", labels: ["legal_entity"])
         breaker = registry.stateSet(
             "sluice_odoo_breaker_state", help: "State of the destination's circuit breaker.", labels: ["legal_entity"],
             states: Breaker.Name.allCases.map(\.rawValue))
+        owned = registry.gauge(
+            "sluice_delivery_owner", help: "1 where this instance delivers the legal entity's orders.",
+            labels: ["legal_entity"])
+        fenced = registry.counter(
+            "sluice_delivery_fenced_total",
+            help: "Deliveries whose result was not recorded, because another instance had taken over.",
+            labels: ["legal_entity"])
         latency = registry.histogram(
             "sluice_event_latency_seconds",
             help: "Age of applied events: since they happened (source), were logged (log), were polled (process), and "

@@ -13,13 +13,16 @@ public struct DeliveryOrder: Equatable, Sendable {
         public var quantity: String?
         /// Price of one as decimal text; nil: no event told it.
         public var unitPrice: String?
+        /// Name of its tax in Odoo; nil: Odoo's own rules decide.
+        public var tax: String?
 
         /// A line; see the properties.
-        public init(line: String, sku: String, quantity: String?, unitPrice: String?) {
+        public init(line: String, sku: String, quantity: String?, unitPrice: String?, tax: String? = nil) {
             self.line = line
             self.sku = sku
             self.quantity = quantity
             self.unitPrice = unitPrice
+            self.tax = tax
         }
     }
 
@@ -62,6 +65,8 @@ public struct DeliveryOrder: Equatable, Sendable {
     public var warehouse: String?
     /// Reasons of the open holds, as the events gave them.
     public var holds: [String]
+    /// What happened to it beside its states.
+    public var facts = Facts()
     /// Sluice's own verdict on the order; nil: a channel's word is the verdict.
     public var verdict: ValidationVerdict?
 
@@ -106,9 +111,12 @@ public struct DeliveredState: Equatable, Sendable {
     public var confirmed: Bool
     /// The order was cancelled.
     public var cancelled: Bool
-    /// The words that were told as notes: `DeliveryPlan.Word` raw values.
-    ///
-    /// `on_hold` and `release` alternate.
+    /// The order has the mark of a hold.
+    public var held = false
+    /// The order was locked.
+    public var locked = false
+    /// What was told: words of notes (`DeliveryPlan.Word` raw values; `on_hold` and `release` alternate), and facts by
+    /// the keys of `DeliveryPlan`.
     public var told: Set<String>
     /// Since when it is not known whether something happened in Odoo: a call had no answer, or the process ended before
     /// it could record what a visit did.

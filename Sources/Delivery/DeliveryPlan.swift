@@ -2,19 +2,22 @@ public import OrderEvents
 
 /// The shortest legal sequence of steps from what Odoo has to what is true.
 ///
-/// | canonical state | Odoo |
+/// | canonical | Odoo |
 /// |---|---|
 /// | received, validated | quotation (`draft`), from `create_at` on; see `CreateAt` |
-/// | allocated, partially_fulfilled, shipped, invoiced, closed | sales order (`sale`) |
-/// | on_hold | as what lies under it, but never confirmed while the hold lasts |
+/// | allocated and later states | sales order (`sale`), its goods reserved |
+/// | shipments; partially_fulfilled, shipped | deliveries with quantities and tracking number, a backorder |
+/// | shipped, and nobody said with what | all that is left is delivered |
+/// | shipped, the rest cancelled | the backorder is cancelled |
+/// | invoices; invoiced | invoice for what was delivered, posted |
+/// | on_hold | a tag, nothing reserved; never confirmed while the hold lasts |
 /// | cancelled | `cancel`; nothing when it was never created |
+/// | closed | locked |
+/// | all of it, delivered, payments | internal notes, each once; several at once are one note |
 ///
-/// Partial fulfilment, shipment, invoice, closing, holds and their ends are told as internal notes, each once; several
-/// at once are one note. Only the state counts, never the events: ten transitions while Odoo slept are one visit.
-///
-/// Repeatable: after a crash at any point the plan made from what was recorded does nothing twice, because create,
-/// confirm and cancel look or are idempotent, and a note is looked for by its marks when the last visit's end is not
-/// known. Pure.
+/// Only what is true counts, never the events: ten transitions while Odoo slept are one visit. No fact is dropped.
+/// Repeatable: after a crash at any point the plan made from what was recorded does nothing twice, because every step
+/// looks or is idempotent, and a note is looked for by its marks when the last visit's end is not known. Pure.
 public enum DeliveryPlan {
     /// What a note tells.
     ///
@@ -24,7 +27,10 @@ public enum DeliveryPlan {
         case release
         case partiallyFulfilled = "partially_fulfilled"
         case shipped
+        case delivered
+        case deliveryFailed = "delivery_failed"
         case invoiced
+        case payment
         case closed
     }
 
@@ -34,6 +40,13 @@ public enum DeliveryPlan {
         public var word: Word
         /// When it happened.
         public var at: Timestamp
+        /// Identity where a word is told of several things; empty: the word is its own.
+        public var of = ""
+        /// More for people; no more than a line.
+        public var detail = ""
+
+        /// What is stored of it once it is told.
+        var key: String { of.isEmpty ? word.rawValue : "\(word.rawValue):\(of)" }
     }
 
     /// One step.
@@ -44,8 +57,22 @@ public enum DeliveryPlan {
         case look
         /// Create it with its lines, as a quotation.
         case create
+        /// End the mark of a hold.
+        case release
         /// Make the quotation a sales order.
         case confirm
+        /// Reserve what was not there before.
+        case assign
+        /// Mark it as held.
+        case hold
+        /// Make deliveries: these shipments, then what becomes of the rest.
+        case ship([DeliveryOrder.Shipment], rest: Rest)
+        /// Write tracking numbers that came after the goods had left.
+        case track
+        /// Invoice what was delivered, and post it.
+        case invoice
+        /// Lock it.
+        case lock
         /// Cancel it.
         case cancel
         /// Write one internal note with these remarks; `look` first when it may have been written already.
@@ -54,11 +81,22 @@ public enum DeliveryPlan {
         case raise(ExceptionCode, detail: String)
     }
 
+    /// What becomes of goods that no shipment names.
+    public enum Rest: Equatable, Sendable {
+        /// More is to come.
+        case waits
+        /// It left as well; nobody said with what.
+        case left
+        /// It was cancelled.
+        case dropped
+    }
+
     /// The steps to take, in this sequence; empty: Odoo has what it should.
     ///
     /// A look alone: the order is held back, but may be in Odoo all the same, and then it goes on.
     public static func next(
-        _ order: DeliveryOrder, _ delivered: DeliveredState, createAt: CreateAt = .validated
+        _ order: DeliveryOrder, _ delivered: DeliveredState, createAt: CreateAt = .validated,
+        documents: OdooDocuments = .all
     ) -> [Step] {
         let maybeCreated = delivered.odooID == nil && delivered.uncertainSince != nil
         if order.state == .cancelled {
@@ -72,11 +110,21 @@ public enum DeliveryPlan {
             if let refusal = unfit(order) { return [refusal] }
             steps.append(.create)
         }
-        if !delivered.confirmed, order.state != .onHold, order.pathState.rawValue >= CanonicalState.allocated.rawValue {
+        let isHeld = order.state == .onHold
+        if delivered.held, !isHeld { steps.append(.release) }
+        var isConfirmed = delivered.confirmed
+        if !isConfirmed, !isHeld, order.pathState.rawValue >= CanonicalState.allocated.rawValue {
             steps.append(.confirm)
+            isConfirmed = true
+        } else if isConfirmed, !isHeld, documents.contains(.shipments), isToAssign(order, delivered) {
+            steps.append(.assign)
         }
-        let remarks = remarks(order, delivered)
-        if !remarks.isEmpty { steps.append(.note(remarks, look: delivered.uncertainSince != nil)) }
+        if isHeld, !delivered.held, documents.contains(.holds) { steps.append(.hold) }
+        if isConfirmed { steps += documentSteps(order, delivered, documents) }
+        if documents.contains(.notes) {
+            let remarks = remarks(order, delivered)
+            if !remarks.isEmpty { steps.append(.note(remarks, look: delivered.uncertainSince != nil)) }
+        }
         return steps
     }
 
@@ -96,65 +144,5 @@ public enum DeliveryPlan {
             return .raise(.unknownCustomer, detail: "the order names no customer, and Odoo needs one")
         }
         return nil
-    }
-
-    private static func remarks(_ order: DeliveryOrder, _ delivered: DeliveredState) -> [Remark] {
-        var remarks: [Remark] = []
-        func told(_ word: Word) -> Bool { delivered.told.contains(word.rawValue) }
-        if let since = order.reachedAt(.onHold) ?? (order.state == .onHold ? Timestamp(microseconds: 0) : nil) {
-            let open = order.state == .onHold
-            if open && !told(.onHold) { remarks.append(Remark(word: .onHold, at: since)) }
-            if !open && !told(.release) {
-                if !told(.onHold) { remarks.append(Remark(word: .onHold, at: since)) }
-                remarks.append(Remark(word: .release, at: since))
-            }
-        }
-        let path: [(CanonicalState, Word)] = [
-            (.partiallyFulfilled, .partiallyFulfilled), (.shipped, .shipped), (.invoiced, .invoiced),
-            (.closed, .closed),
-        ]
-        for (state, word) in path where !told(word) {
-            if let at = order.reachedAt(state) ?? (order.state == state ? Timestamp(microseconds: 0) : nil) {
-                remarks.append(Remark(word: word, at: at))
-            }
-        }
-        return remarks
-    }
-
-    /// What is told after `remarks` were written: `on_hold` and `release` take each other's place, so that the next
-    /// hold is told again.
-    static func told(_ before: Set<String>, adding remarks: [Remark]) -> Set<String> {
-        var told = before
-        for remark in remarks {
-            if remark.word == .onHold { told.remove(Word.release.rawValue) }
-            if remark.word == .release { told.remove(Word.onHold.rawValue) }
-            told.insert(remark.word.rawValue)
-        }
-        return told
-    }
-}
-
-extension DeliveryPlan.Remark {
-    /// What all marks begin with: what is looked for.
-    static let markPrefix = "sluice:"
-
-    /// The mark by which the remark is found again in a note: word, and time of the event that told it, so that a
-    /// second hold has another mark than the first.
-    ///
-    /// Stable across processes.
-    var mark: String { "[\(Self.markPrefix)\(word.rawValue)@\(at.microseconds)]" }
-
-    /// One line of a note, for people and for `mark`.
-    func line(holds: [String]) -> String {
-        let words =
-            switch word {
-            case .onHold: holds.isEmpty ? "On hold" : "On hold: " + holds.prefix(8).joined(separator: ", ")
-            case .release: "Released: no hold is open"
-            case .partiallyFulfilled: "Partially fulfilled"
-            case .shipped: "Shipped"
-            case .invoiced: "Invoiced"
-            case .closed: "Closed"
-            }
-        return "\(words) \(mark)"
     }
 }

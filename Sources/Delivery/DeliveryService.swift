@@ -18,6 +18,13 @@ public final class DeliveryService: Sendable {
     static let leaseMicroseconds: Int64 = 30_000_000
     /// How often leases are renewed.
     static let renewInterval: Duration = .seconds(8)
+    /// How long an instance owns a legal entity's deliveries without saying so again: after a crash another one takes
+    /// over then.
+    static let ownershipMicroseconds: Int64 = 5_000_000
+    /// How much earlier than the store says an owner stops making calls.
+    static let ownershipMargin: Duration = .milliseconds(500)
+    /// How often ownership is claimed and renewed.
+    static let claimInterval: Duration = .milliseconds(1500)
     /// How often an idle destination is looked at.
     static let lookInterval: Duration = .milliseconds(500)
     /// How often the backlog is measured for the metrics.
@@ -26,6 +33,7 @@ public final class DeliveryService: Sendable {
     private struct Visit: Sendable {
         var destination: Int
         var taken: BacklogOrder
+        var lease: DeliveryLease
         var result: DeliveryResult
     }
 
@@ -45,21 +53,26 @@ public final class DeliveryService: Sendable {
     private let log: Log
     private let policy: RetryPolicy
     private let state: Gate<State>
+    /// This instance among those that share the store.
+    private let owner: String
 
     /// Delivery of the destinations whose legal entities live in the store called `store`.
     public init(
         store: String, connection: ConnectionSettings, destinations: [DestinationSettings], metrics: DeliveryMetrics,
-        log: Log, policy: RetryPolicy = RetryPolicy()
+        log: Log, policy: RetryPolicy = RetryPolicy(), servers: OdooServers = OdooServers()
     ) {
         let exchange = HTTPExchange(connections: 64)
         self.store = store
         self.connection = connection
-        self.destinations = destinations.map { Destination($0, exchange: exchange, metrics: metrics) }
-        self.lookups = self.destinations.map { $0.makeOrders() }
+        self.destinations = destinations.map {
+            Destination($0, servers: servers, exchange: exchange, metrics: metrics)
+        }
+        self.lookups = self.destinations.map { $0.makeOrders(owned: false) }
         self.metrics = metrics
         self.log = log
         self.policy = policy
         self.state = Gate(State())
+        self.owner = "\(ProcessInfo.processInfo.hostName):\(ProcessInfo.processInfo.processIdentifier):\(UUID())"
     }
 
     /// Starts the thread.
@@ -96,11 +109,15 @@ public final class DeliveryService: Sendable {
         var nextRenewal = ContinuousClock.now + DeliveryService.renewInterval
         var nextLook: [ContinuousClock.Instant]
         var nextMeasure = ContinuousClock.now
+        var nextClaim = ContinuousClock.now
+        /// What this instance owns, by destination.
+        var leases: [DeliveryLease?]
         var throughput: [String: DrainRate] = [:]
 
         init(service: DeliveryService) {
             self.service = service
-            orders = service.destinations.map { $0.makeOrders() }
+            orders = service.destinations.map { $0.makeOrders(owned: true) }
+            leases = Array(repeating: nil, count: orders.count)
             underway = Array(repeating: [], count: orders.count)
             nextLook = Array(repeating: .now, count: orders.count)
         }
@@ -112,6 +129,7 @@ public final class DeliveryService: Sendable {
                     var connection = try Connection(service.connection)
                     attempt = 0
                     serve(&connection)
+                    if isDone { try? Ownership.release(owner: service.owner, &connection) }
                 } catch {
                     attempt += 1
                     service.log.warning(
@@ -130,6 +148,7 @@ public final class DeliveryService: Sendable {
         private mutating func serve(_ connection: inout Connection) {
             while !isDone {
                 do throws(StoreError) {
+                    try claim(&connection)
                     try record(&connection)
                     try look(&connection)
                     try renew(&connection)
@@ -142,7 +161,8 @@ public final class DeliveryService: Sendable {
                     _ = service.state.wait(within: .milliseconds(500)) { $0.isStopping }
                 }
                 let wait = min(
-                    nextMeasure, nextLook.indices.map { nextLook[$0] }.min() ?? .now + DeliveryService.lookInterval)
+                    nextMeasure, nextClaim,
+                    nextLook.indices.map { nextLook[$0] }.min() ?? .now + DeliveryService.lookInterval)
                 _ = service.state.wait(within: max(.milliseconds(1), ContinuousClock.now.duration(to: wait))) {
                     !$0.finished.isEmpty || $0.poked || $0.isStopping
                 }
@@ -151,6 +171,38 @@ public final class DeliveryService: Sendable {
                     return state.poked
                 }
                 if poked { for index in nextLook.indices { nextLook[index] = .now } }
+            }
+        }
+
+        /// Claims the destinations that nobody has, and says of those that this instance has that it lives.
+        private mutating func claim(_ connection: inout Connection) throws(StoreError) {
+            guard nextClaim <= .now, !service.state.withLock({ $0.isStopping }) else { return }
+            nextClaim = .now + DeliveryService.claimInterval
+            // The lease begins in the store after this moment, so it ends there later than it does here.
+            let margin = DeliveryService.ownershipMargin.components.attoseconds / 1_000_000_000
+            let until = Destination.nanoseconds() + DeliveryService.ownershipMicroseconds * 1000 - margin
+            let isNew = try Ownership.heartbeat(
+                owner: service.owner, lease: DeliveryService.ownershipMicroseconds, &connection)
+            let wanted = service.destinations.indices.filter { isNew || leases[$0] == nil }
+            let found = try Ownership.claim(
+                wanted.map { service.destinations[$0].settings.legalEntity }, owner: service.owner, &connection)
+            let byEntity = Dictionary(found.map { ($0.legalEntity, $0) }) { first, _ in first }
+            let known = Set(leases.compactMap { $0 })
+            try Ownership.inherit(
+                found.filter { !known.contains($0) }.map(\.legalEntity), &connection)
+            for index in wanted {
+                let entity = service.destinations[index].settings.legalEntity
+                let lease = byEntity[entity]
+                if let lease, leases[index] != lease {
+                    service.log.info(
+                        "delivery.owner", [("legal_entity", .text(entity)), ("epoch", .integer(Int(lease.epoch)))])
+                    nextLook[index] = .now
+                }
+                leases[index] = lease
+                service.metrics.owned.with(entity).set(lease == nil ? 0 : 1)
+            }
+            for (index, destination) in service.destinations.enumerated() {
+                destination.owns(leases[index], until: until)
             }
         }
 
@@ -163,23 +215,52 @@ public final class DeliveryService: Sendable {
                 legalEntities: asking.map { service.destinations[$0].settings.legalEntity }, &connection)
             for index in asking {
                 let destination = service.destinations[index]
-                let room = destination.visitLimit - underway[index].count
-                guard room > 0, due.contains(destination.settings.legalEntity) else {
-                    nextLook[index] = .now + (room > 0 ? DeliveryService.lookInterval : .milliseconds(100))
+                guard due.contains(destination.settings.legalEntity), let lease = destination.lease else {
+                    nextLook[index] = .now + DeliveryService.lookInterval
                     continue
                 }
-                let taken = try Backlog.take(
-                    legalEntity: destination.settings.legalEntity, limit: room,
-                    lease: DeliveryService.leaseMicroseconds, &connection)
+                let limit = destination.visitLimit
+                let room = limit - underway[index].count
+                guard room > 0 else {
+                    nextLook[index] = .now + .milliseconds(100)
+                    continue
+                }
+                try take(room: room, isNarrow: limit == 1, lease, index, &connection)
                 // A full bite: there may be more as soon as there is room again, which a finished visit makes.
                 nextLook[index] = .now + DeliveryService.lookInterval
-                for order in taken { visit(order, index) }
             }
         }
 
-        private mutating func visit(_ taken: BacklogOrder, _ index: Int) {
+        /// Takes orders as far as there are places, and as far as the budget for repeated ones goes.
+        private mutating func take(
+            room: Int, isNarrow: Bool, _ lease: DeliveryLease, _ index: Int, _ connection: inout Connection
+        ) throws(StoreError) {
+            let destination = service.destinations[index]
+            let kept = isNarrow ? 0 : Destination.urgentVisits
+            func taken(_ which: Backlog.Which, _ limit: Int, urgentOnly: Bool) throws(StoreError) -> [BacklogOrder] {
+                guard limit > 0 else { return [] }
+                return try Backlog.take(
+                    legalEntity: destination.settings.legalEntity, limit: limit,
+                    lease: DeliveryService.leaseMicroseconds, which: which, urgentOnly: urgentOnly, owner: lease,
+                    &connection)
+            }
+            var orders: [BacklogOrder] = []
+            if room <= kept {
+                orders = try taken(.any, room, urgentOnly: true)
+            } else if let repeated = destination.repeatedLimit {
+                // While the destination fails, nothing new may keep what failed before from ever going again.
+                orders = try taken(.repeated, min(room - kept, repeated), urgentOnly: false)
+                orders += try taken(.first, room - kept - orders.count, urgentOnly: false)
+            } else {
+                orders = try taken(.any, room - kept, urgentOnly: false)
+            }
+            let repeated = orders.count { $0.attempts > 1 }
+            destination.began(first: orders.count - repeated, repeated: repeated)
+            for order in orders where !underway[index].contains(order.orderRef) { visit(order, lease, index) }
+        }
+
+        private mutating func visit(_ taken: BacklogOrder, _ lease: DeliveryLease, _ index: Int) {
             underway[index].insert(taken.orderRef)
-            service.destinations[index].visiting(underway[index].count)
             service.metrics.inFlight.with(service.destinations[index].settings.legalEntity).set(
                 Double(underway[index].count))
             let destination = service.destinations[index]
@@ -187,7 +268,9 @@ public final class DeliveryService: Sendable {
             let service = service
             Task {
                 let result = await destination.visit(taken, via: odoo)
-                service.state.change { $0.finished.append(Visit(destination: index, taken: taken, result: result)) }
+                service.state.change {
+                    $0.finished.append(Visit(destination: index, taken: taken, lease: lease, result: result))
+                }
             }
         }
 
@@ -214,13 +297,16 @@ public final class DeliveryService: Sendable {
                 let standing = destination.settings.validates ? visit.taken.order.validation.verdict.codes : []
                 record.ending = Self.endingCodes.filter { code in !standing.contains { $0.rawValue == code } }
                 record.isRefused = visit.result.end == .refused
-                let upToDate = try Backlog.record(record, legalEntity: entity, &connection)
+                let recorded = try Backlog.record(record, legalEntity: entity, owner: visit.lease, &connection)
                 service.state.withLock { _ = $0.finished.removeFirst() }
                 underway[visit.destination].remove(visit.taken.orderRef)
-                destination.visiting(underway[visit.destination].count)
                 nextLook[visit.destination] = .now
                 service.metrics.inFlight.with(entity).set(Double(underway[visit.destination].count))
-                if upToDate {
+                if recorded == .fenced {
+                    // Another instance has taken over, and looks for itself.
+                    service.metrics.fenced.with(entity).add()
+                    service.log.warning("delivery.not_owner", [("legal_entity", .text(entity))])
+                } else if recorded == .upToDate {
                     let now = Int64(Date().timeIntervalSince1970 * 1_000_000)
                     service.metrics.latency.with(entity, "delivery").observe(
                         max(0, Double(now - visit.taken.since) / 1_000_000))
@@ -269,76 +355,5 @@ public final class DeliveryService: Sendable {
                 service.metrics.backlogDrain.with(entity).set(orders == 0 ? 0 : rate > 0 ? orders / rate : .infinity)
             }
         }
-    }
-}
-
-/// Deliveries per second over about the last minute.
-private struct DrainRate {
-    private var counts: [ContinuousClock.Instant] = []
-    /// Deliveries that are remembered; a faster destination is measured over a shorter time.
-    static let bound = 4096
-
-    mutating func delivered() {
-        if counts.count >= Self.bound { counts.removeFirst(Self.bound / 4) }
-        counts.append(.now)
-    }
-
-    mutating func perSecond() -> Double {
-        let now = ContinuousClock.now
-        counts.removeAll { $0 < now - .seconds(60) }
-        guard let first = counts.first else { return 0 }
-        let (seconds, attoseconds) = first.duration(to: now).components
-        return Double(counts.count) / max(1, Double(seconds) + Double(attoseconds) * 1e-18)
-    }
-}
-
-/// A value behind a lock with a condition.
-///
-/// Safe: the value is only touched while the condition's lock is held.
-private final class Gate<Value: Sendable>: @unchecked Sendable {
-    private let condition = NSCondition()
-    private var value: Value
-
-    init(_ value: Value) { self.value = value }
-
-    func withLock<R>(_ body: (inout Value) -> R) -> R {
-        condition.lock()
-        defer { condition.unlock() }
-        return body(&value)
-    }
-
-    func change<R>(_ body: (inout Value) -> R) -> R {
-        condition.lock()
-        defer {
-            condition.broadcast()
-            condition.unlock()
-        }
-        return body(&value)
-    }
-
-    func wait(within bound: Duration, until isReady: (inout Value) -> Bool) -> Bool {
-        let (seconds, attoseconds) = bound.components
-        let end = Date(timeIntervalSinceNow: Double(seconds) + Double(attoseconds) * 1e-18)
-        condition.lock()
-        defer { condition.unlock() }
-        while !isReady(&value) {
-            if !condition.wait(until: end) { return isReady(&value) }
-        }
-        return true
-    }
-}
-
-extension Destination {
-    /// Visits Odoo for one order.
-    func visit(_ taken: BacklogOrder, via odoo: OdooOrders) async -> DeliveryResult {
-        var delivered = taken.delivered.map { DeliveredState(document: $0) } ?? DeliveredState()
-        if delivered.uncertainSince == nil, let began = taken.unrecordedVisit {
-            delivered.uncertainSince = Timestamp(microseconds: began)
-        }
-        let now = Timestamp(microseconds: Int64(Date().timeIntervalSince1970 * 1_000_000))
-        let order = DeliveryOrder(
-            taken.order, legalEntity: settings.legalEntity, orderRef: taken.orderRef, warehouses: settings.warehouses,
-            verdict: settings.validates ? taken.order.validation.verdict : nil)
-        return await delivery.deliver(order, delivered, via: odoo, now: now)
     }
 }

@@ -1,6 +1,7 @@
 internal import Metrics
-internal import Odoo
+public import Odoo
 internal import OrderEvents
+internal import Store
 internal import Synchronization
 
 /// A legal entity's destination, as configured.
@@ -13,8 +14,12 @@ public struct DestinationSettings: Sendable {
     public var database: String
     /// Company within it.
     public var company: String
+    /// Login of the user whose key it is.
+    public var login: String
     /// API key.
     public var key: String
+    /// Which external API is spoken.
+    public var interface: OdooInterface
     /// Requests per second at most.
     public var requestsPerSecond: Double
     /// Orders in delivery at once at most.
@@ -25,17 +30,28 @@ public struct DestinationSettings: Sendable {
     public var validates: Bool
     /// Canonical code of a warehouse -> code in Odoo.
     public var warehouses: [String: String]
+    /// A channel's tax code -> name of the tax in Odoo.
+    public var taxes: [String: String] = [:]
+    /// Whether Odoo may mail or text customers for what Sluice does.
+    public var tellsCustomers = false
+    /// What is kept in Odoo beside sales orders.
+    public var documents = OdooDocuments.all
+    /// The share of a limit that several entities have in common.
+    public var weight = 1
 
     /// A destination; see the properties.
     public init(
-        legalEntity: String, url: String, database: String, company: String, key: String, requestsPerSecond: Double,
-        maximumConcurrency: Int, createAt: CreateAt, validates: Bool = false, warehouses: [String: String]
+        legalEntity: String, url: String, database: String, company: String, login: String = "", key: String,
+        interface: OdooInterface = .auto, requestsPerSecond: Double, maximumConcurrency: Int, createAt: CreateAt,
+        validates: Bool = false, warehouses: [String: String]
     ) {
         self.legalEntity = legalEntity
         self.url = url
         self.database = database
         self.company = company
+        self.login = login
         self.key = key
+        self.interface = interface
         self.requestsPerSecond = requestsPerSecond
         self.maximumConcurrency = maximumConcurrency
         self.createAt = createAt
@@ -44,109 +60,118 @@ public struct DestinationSettings: Sendable {
     }
 }
 
-/// One destination with its limits: everything that goes to it goes through here.
+/// One legal entity's destination: everything that goes to it goes through here, and then through its server's limits.
 final class Destination: Sendable {
-    private enum Lookup: Equatable, Sendable {
-        case none
-        /// Found no place: the next one that becomes free is kept for it, until it is given up (monotonic nanoseconds).
-        case waiting(until: Int64)
-        case underway
+    /// Orders that may be in delivery at once: enough to fill batches while others are under way.
+    static let visitsAtOnce = 200
+    /// How many of them only urgent orders may have: they never wait for a place.
+    static let urgentVisits = 20
+
+    private struct Ownership: Sendable {
+        var lease: DeliveryLease?
+        /// Monotonic nanoseconds.
+        var until: Int64 = 0
     }
 
-    private struct Limits: Sendable {
-        var bucket: TokenBucket
-        var breaker = Breaker()
-        /// Visits under way.
-        var visits = 0
-        var lookup = Lookup.none
+    private struct Retries: Sendable {
+        var budget = RetryBudget()
+        /// Calls in a row that the destination answered since it last failed; nil: it has not failed.
+        var answered: Int?
     }
 
     let settings: DestinationSettings
     let delivery: OrderDelivery
-    private let limits: Mutex<Limits>
+    private let server: OdooServer
+    private let member: Int
+    private let ownership = Mutex(Ownership())
+    private let retries = Mutex(Retries())
     private let metrics: DeliveryMetrics
     private let breakerState: StateSet
     private let exchange: HTTPExchange
 
-    init(_ settings: DestinationSettings, exchange: HTTPExchange, metrics: DeliveryMetrics) {
+    init(_ settings: DestinationSettings, servers: OdooServers, exchange: HTTPExchange, metrics: DeliveryMetrics) {
         self.settings = settings
         self.metrics = metrics
         self.exchange = exchange
-        delivery = OrderDelivery(createAt: settings.createAt)
-        limits = Mutex(Limits(bucket: TokenBucket(ratePerSecond: settings.requestsPerSecond)))
+        delivery = OrderDelivery(createAt: settings.createAt, documents: settings.documents)
+        server = servers.server(settings.url)
+        member = server.join(
+            weight: settings.weight, ratePerSecond: settings.requestsPerSecond, ceiling: settings.maximumConcurrency)
         breakerState = metrics.breaker.with(settings.legalEntity)
-        breakerState.set(Breaker.Name.closed.rawValue)
-        metrics.concurrency.with(settings.legalEntity).set(Double(settings.maximumConcurrency))
+        show()
     }
 
     /// The company's orders behind the limits.
     ///
-    /// Keeps a cache of master data: made once.
-    func makeOrders() -> OdooOrders {
-        let api = JSON2API(
-            url: settings.url, database: settings.database, key: settings.key, exchange: exchange)
+    /// Keeps a cache of master data: made once. `owned`: calls are made only while the lease is held.
+    func makeOrders(owned: Bool) -> OdooOrders {
+        let api = settings.interface.api(
+            url: settings.url, database: settings.database, login: settings.login, key: settings.key,
+            exchange: exchange)
         let watched = WatchedAPI(
-            api, before: { [self] call async throws(OdooFailure) in try await admit(call) },
+            api, before: { [self] call async throws(OdooFailure) in try await admit(call, owned: owned) },
             after: { [self] ended in record(ended) })
-        return OdooOrders(api: watched, company: settings.company)
+        return OdooOrders(api: watched, company: settings.company, tellsCustomers: settings.tellsCustomers)
     }
+
+    // MARK: Visits
 
     /// How many visits may be under way now: one while the breaker tries whether the destination is back, none while
     /// it is open.
-    ///
-    /// A look-up that is under way, or waits, takes one place.
     var visitLimit: Int {
-        limits.withLock { limits in
-            let now = Self.nanoseconds()
-            let taken =
-                switch limits.lookup {
-                case .none: 0
-                case .waiting(let until): now < until ? 1 : 0
-                case .underway: 1
-                }
-            if limits.breaker.name == .closed { return max(1, settings.maximumConcurrency) - taken }
-            return limits.breaker.admits(now: now) ? 1 - taken : 0
+        server.breaker.name == .closed ? Self.visitsAtOnce : server.mayTry() ? 1 : 0
+    }
+
+    /// Whether calls go to it at all.
+    var isAnswering: Bool { server.breaker.admits(now: Self.nanoseconds()) }
+
+    /// How many orders whose delivery failed before may be taken now; nil: any.
+    var repeatedLimit: Int? {
+        retries.withLock { $0.answered == nil ? nil : $0.budget.allows(now: Self.nanoseconds()) }
+    }
+
+    /// So many visits begin.
+    func began(first: Int, repeated: Int) {
+        retries.withLock { retries in
+            guard retries.answered != nil else { return }
+            retries.budget.went(first: first, repeated: repeated, now: Self.nanoseconds())
         }
     }
 
-    /// Visits under way, as their desk counts them.
-    func visiting(_ count: Int) { limits.withLock { $0.visits = count } }
+    // MARK: Ownership
 
-    /// Takes a place for a look-up; when there is none, the next one that becomes free is kept for it.
-    ///
-    /// False: not now.
-    func beginLookup() -> Bool {
-        limits.withLock { limits in
-            guard limits.lookup != .underway else { return false }
-            let now = Self.nanoseconds()
-            let isClosed = limits.breaker.name == .closed
-            guard isClosed || limits.breaker.admits(now: now) else { return false }
-            let places = isClosed ? max(1, settings.maximumConcurrency) : 1
-            limits.lookup = limits.visits < places ? .underway : .waiting(until: now + Self.lookupPatience)
-            return limits.lookup == .underway
-        }
-    }
-
-    /// How long a place is kept: whoever looks up asks again well before that.
-    private static let lookupPatience: Int64 = 2_000_000_000
-
-    /// Gives the place back.
-    func endLookup() { limits.withLock { $0.lookup = .none } }
-
-    private func admit(_ call: OdooCall) async throws(OdooFailure) {
+    /// The lease, while it is held.
+    var lease: DeliveryLease? {
         let now = Self.nanoseconds()
-        let admission = limits.withLock { limits -> Breaker.Admission in
-            defer { breakerState.set(limits.breaker.name.rawValue) }
-            return limits.breaker.admit(now: now)
-        }
-        if case .wait = admission {
+        return ownership.withLock { now < $0.until ? $0.lease : nil }
+    }
+
+    /// The lease is held until a time (monotonic nanoseconds); nil: another instance has it.
+    func owns(_ lease: DeliveryLease?, until: Int64) {
+        ownership.withLock { $0 = Ownership(lease: lease, until: until) }
+    }
+
+    // MARK: Calls
+
+    private func admit(_ call: OdooCall, owned: Bool) async throws(OdooFailure) {
+        if owned, lease == nil { throw Self.notOwner(call) }
+        guard await server.enter(member: member, OdooServer.urgency(call.operation)) else {
+            show()
             throw OdooFailure(
                 .reconnect, name: "sluice.breaker_open", reason: "the destination fails; nothing is sent for a while",
                 operation: call.operation)
         }
-        let slot = limits.withLock { $0.bucket.reserve(now: Self.nanoseconds()) }
-        let wait = slot - Self.nanoseconds()
-        if wait > 0 { try? await Task.sleep(nanoseconds: UInt64(wait)) }
+        // A process that was stopped may wake up here, long after others took over.
+        if owned, lease == nil {
+            server.left(member: member, .notMade)
+            throw Self.notOwner(call)
+        }
+    }
+
+    private static func notOwner(_ call: OdooCall) -> OdooFailure {
+        OdooFailure(
+            .reconnect, name: "sluice.not_owner", reason: "another instance delivers for this legal entity now",
+            operation: call.operation)
     }
 
     private func record(_ ended: WatchedAPI.Ended) {
@@ -155,19 +180,29 @@ final class Destination: Sendable {
         let (seconds, attoseconds) = ended.took.components
         metrics.requestSeconds.with(settings.legalEntity, ended.operation, result).observe(
             Double(seconds) + Double(attoseconds) * 1e-18)
-        limits.withLock { limits in
-            if let failure = ended.failure, failure.isOfDestination {
-                limits.breaker.failed(now: Self.nanoseconds())
-            } else {
-                limits.breaker.succeeded()
+        retries.withLock { retries in
+            if ended.failure?.isOfDestination ?? false {
+                retries.answered = 0
+            } else if let answered = retries.answered {
+                retries.answered = answered + 1 < Self.answersToTrust ? answered + 1 : nil
+                if retries.answered == nil { retries.budget.refill() }
             }
-            breakerState.set(limits.breaker.name.rawValue)
         }
+        server.left(member: member, OdooServer.outcome(ended, now: Self.nanoseconds()))
+        show()
+    }
+
+    /// Calls in a row that have to be answered before a destination counts as working again.
+    private static let answersToTrust = 20
+
+    private func show() {
+        breakerState.set(server.breaker.name.rawValue)
+        metrics.concurrency.with(settings.legalEntity).set(Double(server.limit))
     }
 
     private static let start = ContinuousClock.now
 
-    /// Monotonic nanoseconds.
+    /// Monotonic nanoseconds; they pass while the process is stopped.
     static func nanoseconds() -> Int64 {
         let (seconds, attoseconds) = start.duration(to: .now).components
         return seconds * 1_000_000_000 + attoseconds / 1_000_000_000

@@ -3,7 +3,7 @@ public import Orders
 public import Store
 
 // Validation asks through delivery, because the destination's limits and its breaker are here: what validation asks
-// counts as any other call, and takes at most one place of those that visits may take.
+// waits for its turn as any other call.
 
 extension DeliveryService: MasterLookup {
     /// Looks codes up at the destination of `legalEntity`; see `MasterLookup`.
@@ -18,8 +18,7 @@ extension DeliveryService: MasterLookup {
             return .failed(reason: "the legal entity has no destination")
         }
         let destination = destinations[index]
-        guard destination.beginLookup() else { return .busy }
-        defer { destination.endLookup() }
+        guard destination.isAnswering else { return .busy }
         var answers: [MasterCode: LookedUp] = [:]
         for kind in MasterKind.allCases {
             let wanted = codes.filter { $0.kind == kind }.map(\.code)

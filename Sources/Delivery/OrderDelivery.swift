@@ -67,16 +67,21 @@ public struct OrderDelivery: Sendable {
     public static let defaultSettle: Duration = .seconds(180)
 
     private let createAt: CreateAt
+    private let documents: OdooDocuments
     private let settle: Duration
 
     /// Visits for one legal entity.
     ///
     /// - Parameters:
     ///   - createAt: from which state on orders are created.
+    ///   - documents: what is kept in Odoo beside the sales order.
     ///   - settle: how long an order that was cancelled while its creation was uncertain is watched before it counts as
     ///     never created.
-    public init(createAt: CreateAt, settle: Duration = OrderDelivery.defaultSettle) {
+    public init(
+        createAt: CreateAt, documents: OdooDocuments = .all, settle: Duration = OrderDelivery.defaultSettle
+    ) {
         self.createAt = createAt
+        self.documents = documents
         self.settle = settle
     }
 
@@ -95,37 +100,27 @@ public struct OrderDelivery: Sendable {
     ) async -> DeliveryResult {
         var result = DeliveryResult(delivered: delivered, end: .done, exceptions: [], failure: nil)
         var knownState: SalesOrder.State?
-        let steps = DeliveryPlan.next(order, delivered, createAt: createAt)
+        let steps = DeliveryPlan.next(order, delivered, createAt: createAt, documents: documents)
         for step in steps {
+            if case .raise(let code, let detail) = step {
+                result.exceptions.append(DeliveryException(code: code, detail: detail))
+                result.end = .refused
+                return result
+            }
             do throws(OrderFailure) {
-                switch step {
-                case .look:
-                    result.delivered.odooID =
-                        try await odoo.find(legalEntity: order.legalEntity, orderRef: order.orderRef).map(Int64.init)
-                case .create:
-                    let id = try await create(order, odoo, certain: delivered.uncertainSince == nil, &knownState)
-                    result.delivered.odooID = Int64(id)
-                case .confirm:
-                    guard let id = result.delivered.odooID else { continue }
-                    try await odoo.confirm(Int(id), known: knownState)
-                    result.delivered.confirmed = true
-                case .cancel:
-                    guard let id = result.delivered.odooID else {
+                guard let id = result.delivered.odooID.map({ Int($0) }) else {
+                    if case .cancel = step, let left = unsettledSeconds(delivered, now) {
                         // Not found, but a creation without an answer may still be running in Odoo.
-                        guard let left = unsettledSeconds(delivered, now) else { continue }
                         result.end = .retry(after: left)
                         return result
                     }
-                    try await odoo.cancel(Int(id))
-                    result.delivered.cancelled = true
-                case .note(let remarks, let look):
-                    guard let id = result.delivered.odooID else { continue }
-                    try await note(remarks, on: Int(id), order, odoo, look: look)
-                    result.delivered.told = DeliveryPlan.told(result.delivered.told, adding: remarks)
-                case .raise(let code, let detail):
-                    result.exceptions.append(DeliveryException(code: code, detail: detail))
-                    result.end = .refused
-                    return result
+                    let isCertain = delivered.uncertainSince == nil
+                    let found = try await begin(step, order, odoo, certain: isCertain, &knownState)
+                    result.delivered.odooID = found.map(Int64.init)
+                    continue
+                }
+                if try await take(step, order, result.delivered, odoo, id, knownState) {
+                    result.delivered = DeliveryPlan.done(step, order, result.delivered)
                 }
             } catch {
                 return stopped(result, error, now: now)
@@ -143,31 +138,70 @@ public struct OrderDelivery: Sendable {
         return result
     }
 
-    /// Creates the order; after an unknown result it is looked for before the visit gives up.
-    private func create(
-        _ order: DeliveryOrder, _ odoo: OdooOrders, certain: Bool, _ known: inout SalesOrder.State?
-    ) async throws(OrderFailure) -> Int {
-        do throws(OrderFailure) {
-            let id = try await odoo.create(draft(order))
-            // An order that may be older than this visit may have been confirmed, or cancelled by somebody.
-            known = certain ? .draft : nil
-            return id
-        } catch {
-            guard case .call(let failure) = error, failure.kind == .unknown,
-                let id = try await odoo.find(legalEntity: order.legalEntity, orderRef: order.orderRef)
-            else { throw error }
-            return id
+    /// The order's id after a step that needs none; nil: it is not there, and the step did nothing.
+    private func begin(
+        _ step: DeliveryPlan.Step, _ order: DeliveryOrder, _ odoo: OdooOrders, certain: Bool,
+        _ known: inout SalesOrder.State?
+    ) async throws(OrderFailure) -> Int? {
+        switch step {
+        case .look: return try await odoo.find(legalEntity: order.legalEntity, orderRef: order.orderRef)
+        case .create:
+            do throws(OrderFailure) {
+                let id = try await odoo.create(draft(order))
+                // An order that may be older than this visit may have been confirmed, or cancelled by somebody.
+                known = certain ? .draft : nil
+                return id
+            } catch {
+                // After an unknown result it is looked for before the visit gives up.
+                guard case .call(let failure) = error, failure.kind == .unknown,
+                    let id = try await odoo.find(legalEntity: order.legalEntity, orderRef: order.orderRef)
+                else { throw error }
+                return id
+            }
+        default: return nil
         }
     }
 
+    /// Takes one step; false: it is not to be done yet, and nothing of it counts as told.
+    private func take(
+        _ step: DeliveryPlan.Step, _ order: DeliveryOrder, _ delivered: DeliveredState, _ odoo: OdooOrders, _ id: Int,
+        _ known: SalesOrder.State?
+    ) async throws(OrderFailure) -> Bool {
+        let lane = order.warehouse ?? ""
+        switch step {
+        case .look, .create, .raise: return true
+        case .release: try await odoo.release(id, isConfirmed: delivered.confirmed, lane: lane)
+        case .confirm: try await odoo.confirm(id, known: known, lane: lane)
+        case .assign: try await odoo.assign(id, lane: lane)
+        case .hold: try await odoo.hold(id, isConfirmed: delivered.confirmed, lane: lane)
+        case .ship(let shipments, let rest):
+            let told = order.facts.shipments.filter { delivered.told.contains(DeliveryPlan.shipmentKey($0)) }
+            try await odoo.ship(
+                id, shipments.map(Self.draft), told: told.map(Self.draft),
+                rest: rest == .waits ? .waits : rest == .left ? .left : .dropped, lane: lane)
+        case .track: try await odoo.track(id, order.facts.shipments.map(\.tracking))
+        case .invoice: return try await odoo.invoice(id)
+        case .lock: try await odoo.lock(id)
+        case .cancel: try await odoo.cancel(id)
+        case .note(let remarks, let look): try await note(remarks, on: id, odoo, look: look)
+        }
+        return true
+    }
+
+    private static func draft(_ shipment: DeliveryOrder.Shipment) -> ShipmentDraft {
+        ShipmentDraft(
+            ref: shipment.ref, tracking: shipment.tracking,
+            amounts: shipment.amounts.map { ShipmentDraft.Amount(sku: $0.sku, quantity: $0.quantity) })
+    }
+
     private func note(
-        _ remarks: [DeliveryPlan.Remark], on id: Int, _ order: DeliveryOrder, _ odoo: OdooOrders, look: Bool
+        _ remarks: [DeliveryPlan.Remark], on id: Int, _ odoo: OdooOrders, look: Bool
     ) async throws(OrderFailure) {
         var left = remarks
         if look { left = try await untold(remarks, on: id, odoo) }
         guard !left.isEmpty else { return }
         do throws(OrderFailure) {
-            try await odoo.note(id, lines: left.map { $0.line(holds: order.holds) })
+            try await odoo.note(id, lines: left.map(\.line))
         } catch {
             guard case .call(let failure) = error, failure.kind == .unknown,
                 try await untold(left, on: id, odoo).isEmpty
@@ -191,9 +225,9 @@ public struct OrderDelivery: Sendable {
     private func draft(_ order: DeliveryOrder) -> OrderDraft {
         OrderDraft(
             legalEntity: order.legalEntity, orderRef: order.orderRef, warehouse: order.warehouse,
-            customerRef: order.customerRef, customerName: order.customerName,
+            customerRef: order.customerRef, customerName: order.customerName, origin: order.facts.origin,
             lines: order.lines.map {
-                OrderDraft.Line(sku: $0.sku, quantity: $0.quantity ?? "0", unitPrice: $0.unitPrice)
+                OrderDraft.Line(sku: $0.sku, quantity: $0.quantity ?? "0", unitPrice: $0.unitPrice, tax: $0.tax)
             })
     }
 }

@@ -22,6 +22,9 @@ public struct TokenBucket: Equatable, Sendable {
         tolerance = interval * Int64(max(burst, 1) - 1)
     }
 
+    /// When the next free slot begins, which stays free; `now` where it is not later.
+    public func next(now: Int64) -> Int64 { max(now, (due ?? now) - tolerance) }
+
     /// Takes the next free slot and says when it begins: at once when that is not later than `now`.
     ///
     /// Whoever takes a slot waits for it; slots are given in the sequence of the calls. The number of waiting requests

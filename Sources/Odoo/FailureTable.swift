@@ -36,15 +36,29 @@ extension OdooFailure {
             case 300..<400: (.configuration, "redirected: not followed; check the address and the version")
             case 401: (.credentials, "not authenticated")
             case 403: (.configuration, "refused before Odoo's own rules")
-            case 404: (.configuration, "no such database or no /json/2 here")
+            case 404: (.configuration, "no such database, or not this API")
             case 413: (.clientFault, "request too large for the server or its proxy")
             case 429, 503: (.retryAfter(seconds: seconds(retryAfter)), "asked to wait")
             case 502, 504: (.unknown, "a proxy gave up waiting for Odoo")
-            case 400, 415: (.configuration, "not understood as /json/2")
+            case 400, 415: (.configuration, "the request is not understood")
             case 500...: (.unknown, "server error without Odoo's error body")
             default: (.clientFault, "unexpected status")
             }
         return OdooFailure(kind, name: "http.\(status)", reason: reason, operation: operation)
+    }
+
+    /// The failure that the member `error` of an answer of `/jsonrpc` stands for.
+    ///
+    /// Its own code and status say nothing: the exception's name in `data` does.
+    static func of(rpcError error: OdooValue, operation: String) -> OdooFailure {
+        let name = error["data"]?["name"]?.asText ?? "unnamed"
+        // The one text that is read here: PostgreSQL's, which tells a wrong name from a database that is away.
+        if name == "psycopg2.OperationalError", let text = error["data"]?["message"]?.asText,
+            text.contains("database \""), text.contains("does not exist")
+        {
+            return OdooFailure(.configuration, name: name, reason: "no such database", operation: operation)
+        }
+        return of(exception: name, status: 200, operation: operation)
     }
 
     /// The failure that Odoo's exception `name` stands for.

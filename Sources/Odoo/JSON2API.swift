@@ -34,21 +34,15 @@ public struct JSON2API: OdooAPI {
     /// Makes one call; see `OdooAPI`.
     public func call(_ call: OdooCall) async throws(OdooFailure) -> OdooValue {
         var members = call.arguments
-        if let ids = call.ids {
-            guard !ids.isEmpty else {
-                throw OdooFailure(
-                    .clientFault, name: "sluice.EmptyIds", reason: "a call on no record would do nothing",
-                    operation: call.operation)
-            }
-            members["ids"] = .list(ids.map(OdooValue.integer))
-        }
+        try call.check()
+        if let ids = call.ids { members["ids"] = .list(ids.map(OdooValue.integer)) }
         if !call.context.isEmpty { members["context"] = .object(call.context) }
-        guard let body = OdooValue.object(members).json, Self.isPlain(call.model), Self.isPlain(call.method) else {
+        guard let body = OdooValue.object(members).json else {
             throw OdooFailure(
                 .clientFault, name: "sluice.Unsendable", reason: "the call cannot be written as JSON",
                 operation: call.operation)
         }
-        let reply = try await send(
+        let reply = try await exchange.send(
             HTTPCall(
                 method: "POST", url: "\(base)/json/2/\(call.operation)", headers: headers, body: body,
                 deadline: deadline),
@@ -61,7 +55,7 @@ public struct JSON2API: OdooAPI {
     /// The key is not sent.
     public func version() async throws(OdooFailure) -> String {
         let operation = "web/version"
-        let reply = try await send(
+        let reply = try await exchange.send(
             HTTPCall(
                 method: "GET", url: "\(base)/web/version", headers: [("Accept", "application/json")],
                 deadline: deadline),
@@ -74,22 +68,7 @@ public struct JSON2API: OdooAPI {
         return version
     }
 
-    private func send(_ call: HTTPCall, operation: String) async throws(OdooFailure) -> HTTPReply {
-        do throws(HTTPFault) {
-            return try await exchange.send(call)
-        } catch {
-            switch error {
-            case .notSent(let reason):
-                throw OdooFailure(.reconnect, name: "transport.not_sent", reason: reason, operation: operation)
-            case .unknown(let reason):
-                throw OdooFailure(.unknown, name: "transport.unknown", reason: reason, operation: operation)
-            case .invalid(let reason):
-                throw OdooFailure(.configuration, name: "transport.invalid", reason: reason, operation: operation)
-            }
-        }
-    }
-
-    private static func value(_ reply: HTTPReply, _ operation: String) throws(OdooFailure) -> OdooValue {
+    static func value(_ reply: HTTPReply, _ operation: String) throws(OdooFailure) -> OdooValue {
         guard (200..<300).contains(reply.status) else {
             throw .of(status: reply.status, body: reply.body, retryAfter: reply.retryAfter, operation: operation)
         }
@@ -99,14 +78,5 @@ public struct JSON2API: OdooAPI {
                 .unknown, name: "http.\(reply.status)", reason: "the answer is not JSON", operation: operation)
         }
         return value
-    }
-
-    /// Model and method names go into the path, so nothing but a name may.
-    private static func isPlain(_ name: String) -> Bool {
-        !name.isEmpty
-            && name.utf8.allSatisfy { byte in
-                (48...57).contains(byte) || (65...90).contains(byte) || (97...122).contains(byte) || byte == 95
-                    || byte == 46
-            }
     }
 }

@@ -30,6 +30,38 @@ public struct OdooCall: Equatable, Sendable {
 
     /// `model/method`: bounded in number, free of data; good as a label and in logs.
     public var operation: String { "\(model)/\(method)" }
+
+    /// Whether model and method are names: they go into a path or select code, so nothing but a name may.
+    var isPlain: Bool {
+        [model, method].allSatisfy { name in
+            !name.isEmpty
+                && name.utf8.allSatisfy { byte in
+                    (48...57).contains(byte) || (65...90).contains(byte) || (97...122).contains(byte) || byte == 95
+                        || byte == 46
+                }
+        }
+    }
+
+    /// How many records it is for: of `load` its first columns' rows, else its ids or those of its context.
+    var records: Int {
+        if let rows = arguments["data"]?.asList {
+            return rows.count { $0.asList?.first?.asText?.isEmpty == false }
+        }
+        return ids?.count ?? context["active_ids"]?.asList?.count ?? 1
+    }
+
+    /// Refuses what neither protocol can carry, or would carry without effect.
+    func check() throws(OdooFailure) {
+        if let ids, ids.isEmpty {
+            throw OdooFailure(
+                .clientFault, name: "sluice.EmptyIds", reason: "a call on no record would do nothing",
+                operation: operation)
+        }
+        guard isPlain else {
+            throw OdooFailure(
+                .clientFault, name: "sluice.Unsendable", reason: "model or method is no name", operation: "unnamed")
+        }
+    }
 }
 
 /// One Odoo database, spoken to in one of Odoo's protocols.
@@ -56,6 +88,8 @@ public struct WatchedAPI: OdooAPI {
         public var failure: OdooFailure?
         /// From permission to answer.
         public var took: Duration
+        /// How many records the call was for.
+        public var records: Int
     }
 
     private let base: any OdooAPI
@@ -83,10 +117,15 @@ public struct WatchedAPI: OdooAPI {
         let start = ContinuousClock.now
         do throws(OdooFailure) {
             let value = try await base.call(call)
-            after(Ended(operation: call.operation, failure: nil, took: ContinuousClock.now - start))
+            after(
+                Ended(
+                    operation: call.operation, failure: nil, took: ContinuousClock.now - start, records: call.records))
             return value
         } catch {
-            after(Ended(operation: call.operation, failure: error, took: ContinuousClock.now - start))
+            after(
+                Ended(
+                    operation: call.operation, failure: error, took: ContinuousClock.now - start,
+                    records: call.records))
             throw error
         }
     }

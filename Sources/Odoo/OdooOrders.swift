@@ -5,7 +5,7 @@
 public struct MissingReference: Error, Equatable, Sendable {
     /// What is referred to.
     public enum Kind: String, Sendable {
-        case warehouse, product, customer
+        case warehouse, product, customer, tax
     }
 
     /// What is referred to.
@@ -49,16 +49,32 @@ public enum OrderFailure: Error, Equatable, Sendable {
 ///
 /// An actor for its caches only: any number of operations, of different orders, run at once.
 public actor OdooOrders {
-    private let api: any OdooAPI
-    private let companyName: String
-    private var company: Int?
-    private var warehouses = ReferenceCache()
-    private var products = ReferenceCache()
-    private var partners = ReferenceCache()
+    /// How long a first order waits for others to share a call with.
+    public static let defaultLinger: Duration = .milliseconds(4)
+
+    let api: any OdooAPI
+    let batches: OdooBatches
+    let companyName: String
+    let tellsCustomers: Bool
+    /// Whether Odoo itself would keep silent when goods leave; nil: not asked yet.
+    var isSilent: Bool?
+    var company: Int?
+    var warehouses = ReferenceCache()
+    var masters: [Master: ReferenceCache] = [:]
+    var taxField: String?
+    var holdTag: Int?
 
     /// The orders of the company named `company` in the database behind `api`.
-    public init(api: any OdooAPI, company: String) {
+    ///
+    /// What several orders need at about the same time goes in one call; see `OdooBatches`. `tellsCustomers`: whether
+    /// goods may be told to have left where Odoo mails or texts the customer then.
+    public init(
+        api: any OdooAPI, company: String, tellsCustomers: Bool = false,
+        linger: Duration = OdooOrders.defaultLinger
+    ) {
         self.api = api
+        self.tellsCustomers = tellsCustomers
+        self.batches = OdooBatches(api: api, linger: linger)
         self.companyName = company
     }
 
@@ -87,7 +103,7 @@ public actor OdooOrders {
         let answer = try await call(
             OdooCall(
                 "sale.order", "load", arguments: ["fields": ["id"], "data": [[.text(identity)]]],
-                context: Self.insertOrIgnore(context)))
+                context: OdooBatches.insertOrIgnore(context)))
         if let id = answer["ids"]?.asList?.first?.asInteger { return id }
         let messages = answer["messages"]?.asList ?? []
         // For an order that is not there `load` tries to create one out of nothing and misses required fields.
@@ -101,11 +117,7 @@ public actor OdooOrders {
 
     /// What Odoo says of the order; nil when it is no longer there.
     public func read(_ id: Int) async throws(OrderFailure) -> SalesOrder? {
-        let context = try await companyContext()
-        let rows = try await call(
-            OdooCall(
-                "sale.order", "read", ids: [id], arguments: ["fields": SalesOrder.fields], context: context))
-        return rows.asList?.first.flatMap(SalesOrder.init)
+        try await batches.reading.ask(.init(id: id, context: companyContext()))
     }
 
     /// Makes the quotation a sales order.
@@ -115,13 +127,12 @@ public actor OdooOrders {
     /// - Parameters:
     ///   - id: database id.
     ///   - known: what is known of it, when it was read or created a moment ago.
+    ///   - lane: its warehouse: confirmations of one warehouse go one after the other.
     /// - Throws: `contradicted` when it is cancelled there or gone; a lost answer only when looking shows it undone.
-    public func confirm(_ id: Int, known: SalesOrder.State? = nil) async throws(OrderFailure) {
+    public func confirm(_ id: Int, known: SalesOrder.State? = nil, lane: String = "") async throws(OrderFailure) {
         guard try await needsConfirming(id, known) else { return }
         do throws(OrderFailure) {
-            let answer = try await call(
-                OdooCall("sale.order", "action_confirm", ids: [id], context: companyContext()))
-            if answer == true { return }
+            if try await move("sale.order/action_confirm", id, lane) == true { return }
         } catch {
             // Refused: another call may have confirmed it. Unknown: it may have happened. The state tells both.
             guard case .call(let failure) = error, failure.kind == .refused || failure.kind == .unknown,
@@ -148,11 +159,12 @@ public actor OdooOrders {
         if before.invoiced { throw .contradicted(.invoicedThere) }
         var context = try await companyContext()
         if before.locked {
-            _ = try await call(OdooCall("sale.order", "action_unlock", ids: [id], context: context))
+            _ = try await batches.acting.ask(.init(id: id, context: context), lane: "sale.order/action_unlock")
         }
         context["disable_cancel_warning"] = true
         do throws(OrderFailure) {
-            let answer = try await call(OdooCall("sale.order", "action_cancel", ids: [id], context: context))
+            let answer = try await batches.acting.ask(
+                .init(id: id, context: context), lane: "sale.order/action_cancel")
             if answer == true { return }
         } catch {
             guard case .call(let failure) = error, failure.kind == .refused || failure.kind == .unknown,
@@ -206,8 +218,10 @@ public actor OdooOrders {
     public func forget() {
         company = nil
         warehouses.forgetAll()
-        products.forgetAll()
-        partners.forgetAll()
+        masters.removeAll()
+        taxField = nil
+        holdTag = nil
+        isSilent = nil
     }
 
     // MARK: Creating
@@ -217,117 +231,12 @@ public actor OdooOrders {
         var warehouse: Int?
         if let code = draft.warehouse { warehouse = try await warehouseID(code, scope) }
         let products = try await productIDs(draft.lines.map(\.sku), scope)
+        let taxes = try await taxIDs(draft, scope)
         let partner = try await partnerID(draft, scope)
-        let rows = Self.rows(
-            draft, company: scope.company, warehouse: warehouse, partner: partner, products: products)
-        let answer = try await call(
-            OdooCall(
-                "sale.order", "load", arguments: ["fields": rows.fields, "data": rows.data],
-                context: Self.insertOrIgnore(scope.context)))
-        return try Self.loadedID(answer, "sale.order/load")
-    }
-
-    private func partnerID(_ draft: OrderDraft, _ scope: Scope) async throws(OrderFailure) -> Int {
-        if let id = partners[draft.customerRef] { return id }
-        let rows = try await search(
-            "res.partner", [["ref", "=", .text(draft.customerRef)]], ["ref", "company_id"], limit: 3, scope.context)
-        let found = Self.own(rows, scope.company)
-        if found.count > 1 { throw .reference(MissingReference(kind: .customer, codes: [], ambiguous: true)) }
-        var id = found.first
-        if id == nil {
-            // Under an identity of the entity's own, so that two of us at once, or a repeated call, make one partner.
-            let answer = try await call(
-                OdooCall(
-                    "res.partner", "load",
-                    arguments: [
-                        "fields": ["id", "name", "ref", "company_id/.id"],
-                        "data": [
-                            [
-                                .text(ExternalID.partner(legalEntity: draft.legalEntity, ref: draft.customerRef)),
-                                .text(draft.customerName.isEmpty ? draft.customerRef : draft.customerName),
-                                .text(draft.customerRef), .text(String(scope.company)),
-                            ]
-                        ],
-                    ],
-                    context: Self.insertOrIgnore(scope.context)))
-            id = try Self.loadedID(answer, "res.partner/load")
-        }
-        guard let id else { throw .reference(MissingReference(kind: .customer, codes: [], ambiguous: false)) }
-        partners.remember(draft.customerRef, id)
-        return id
-    }
-
-    // MARK: References
-
-    /// The company and the context that keeps every call within it.
-    struct Scope {
-        var company: Int
-        var context: [String: OdooValue]
-
-        init(_ company: Int) {
-            self.company = company
-            self.context = ["allowed_company_ids": [.integer(company)], "lang": "en_US"]
-        }
-    }
-
-    func scope() async throws(OrderFailure) -> Scope {
-        if let company { return Scope(company) }
-        let rows = try await search("res.company", [["name", "=", .text(companyName)]], ["name"], limit: 2, [:])
-        guard rows.count == 1, let found = rows.first?["id"]?.asInteger else { throw companyMissing() }
-        company = found
-        return Scope(found)
-    }
-
-    private func companyContext() async throws(OrderFailure) -> [String: OdooValue] { try await scope().context }
-
-    private func companyMissing() -> OrderFailure {
-        .call(
-            OdooFailure(
-                .configuration, name: "sluice.NoCompany",
-                reason: "the user sees no company, or several, of the configured name",
-                operation: "res.company/search_read"))
-    }
-
-    private func warehouseID(_ code: String, _ scope: Scope) async throws(OrderFailure) -> Int {
-        if let id = warehouses[code] { return id }
-        let rows = try await search(
-            "stock.warehouse", [["code", "=", .text(code)], ["company_id", "=", .integer(scope.company)]],
-            ["code"], limit: 2, scope.context)
-        guard rows.count == 1, let id = rows.first?["id"]?.asInteger else {
-            throw .reference(MissingReference(kind: .warehouse, codes: [code], ambiguous: rows.count > 1))
-        }
-        warehouses.remember(code, id)
-        return id
-    }
-
-    /// Ids of the products, in the sequence of `skus`.
-    private func productIDs(_ skus: [String], _ scope: Scope) async throws(OrderFailure) -> [Int] {
-        var ids: [String: Int] = [:]
-        for sku in skus { ids[sku] = products[sku] }
-        let asked = Set(skus).filter { ids[$0] == nil }.sorted()
-        if !asked.isEmpty {
-            let rows = try await search(
-                "product.product", [["default_code", "in", .list(asked.map(OdooValue.text))]],
-                ["default_code", "company_id"], limit: 3 * asked.count, scope.context)
-            var missing: [String] = []
-            var ambiguous: [String] = []
-            for sku in asked {
-                let found = Self.own(rows.filter { $0["default_code"]?.asText == sku }, scope.company)
-                if found.count > 1 { ambiguous.append(sku) }
-                guard let id = found.first else {
-                    missing.append(sku)
-                    continue
-                }
-                ids[sku] = id
-            }
-            if !missing.isEmpty || !ambiguous.isEmpty {
-                throw .reference(
-                    MissingReference(
-                        kind: .product, codes: missing.isEmpty ? ambiguous : missing, ambiguous: missing.isEmpty))
-            }
-            for sku in asked { if let id = ids[sku] { products.remember(sku, id) } }
-        }
-        return skus.compactMap { ids[$0] }
+        let order = LoadedOrder(
+            draft: draft, company: scope.company, warehouse: warehouse, partner: partner, products: products,
+            taxes: taxes, taxField: taxes == nil ? "" : try await lineTaxField(), context: scope.context)
+        return try await batches.creating.ask(order, lane: order.shape)
     }
 
     /// Ids of the rows that belong to the company, or of the shared ones when none does.
@@ -350,27 +259,24 @@ public actor OdooOrders {
         }
     }
 
-    private func order(_ id: Int) async throws(OrderFailure) -> SalesOrder? {
+    func order(_ id: Int) async throws(OrderFailure) -> SalesOrder? {
         guard let order = try await read(id) else { throw .contradicted(.gone) }
         return order
     }
 
-    func search(
-        _ model: String, _ domain: OdooValue, _ fields: OdooValue, limit: Int, _ context: [String: OdooValue]
-    ) async throws(OrderFailure) -> [OdooValue] {
-        let rows = try await call(
-            OdooCall(
-                model, "search_read",
-                arguments: ["domain": domain, "fields": fields, "limit": .integer(limit), "order": "id"],
-                context: context))
-        return rows.asList ?? []
-    }
-
-    private func call(_ call: OdooCall) async throws(OrderFailure) -> OdooValue {
+    func call(_ call: OdooCall) async throws(OrderFailure) -> OdooValue {
         do throws(OdooFailure) {
             return try await api.call(call)
         } catch {
             throw .call(error)
         }
+    }
+
+    /// One record's part of a call that moves stock; one such call at a time in each warehouse.
+    func move(
+        _ operation: String, _ id: Int, _ lane: String, _ more: [String: OdooValue] = [:]
+    ) async throws(OrderFailure) -> OdooValue {
+        let context = try await companyContext().merging(more) { _, ours in ours }
+        return try await batches.moving.ask(.init(id: id, context: context), lane: "\(operation) \(lane)")
     }
 }

@@ -8,12 +8,15 @@ public struct OrderDraft: Equatable, Sendable {
         public var quantity: String
         /// Price of one as decimal text; nil: Odoo's price list decides.
         public var unitPrice: String?
+        /// Name of a sales tax in Odoo; nil: Odoo's own rules decide.
+        public var tax: String?
 
         /// A line; see the properties.
-        public init(sku: String, quantity: String, unitPrice: String?) {
+        public init(sku: String, quantity: String, unitPrice: String?, tax: String? = nil) {
             self.sku = sku
             self.quantity = quantity
             self.unitPrice = unitPrice
+            self.tax = tax
         }
     }
 
@@ -31,6 +34,8 @@ public struct OrderDraft: Equatable, Sendable {
     ///
     /// Personal data.
     public var customerName: String
+    /// Where it comes from and what else it is called, for people; becomes `origin`.
+    public var origin: String
     /// At least one.
     ///
     /// Either all lines have a price or none.
@@ -39,13 +44,14 @@ public struct OrderDraft: Equatable, Sendable {
     /// A draft; see the properties.
     public init(
         legalEntity: String, orderRef: String, warehouse: String?, customerRef: String, customerName: String,
-        lines: [Line]
+        origin: String = "", lines: [Line]
     ) {
         self.legalEntity = legalEntity
         self.orderRef = orderRef
         self.warehouse = warehouse
         self.customerRef = customerRef
         self.customerName = customerName
+        self.origin = origin
         self.lines = lines
     }
 
@@ -71,9 +77,17 @@ public struct SalesOrder: Equatable, Sendable {
     /// Whether goods left: wholly or in part.
     public var shipped: Bool
     /// Whether an invoice exists, drafts included.
-    public var invoiced: Bool
+    public var invoiced: Bool { !invoices.isEmpty }
+    /// Whether something was delivered that no invoice has, not even a draft.
+    public var isToInvoice: Bool
+    /// Ids of its deliveries, returns included.
+    public var pickings: [Int]
+    /// Ids of its invoices, drafts included.
+    public var invoices: [Int]
 
-    static let fields: OdooValue = ["name", "state", "locked", "delivery_status", "invoice_ids"]
+    static let fields: OdooValue = [
+        "name", "state", "locked", "delivery_status", "invoice_status", "picking_ids", "invoice_ids",
+    ]
 
     init?(_ row: OdooValue) {
         guard let id = row["id"]?.asInteger else { return nil }
@@ -82,6 +96,8 @@ public struct SalesOrder: Equatable, Sendable {
         self.state = row["state"]?.asText.flatMap(State.init(rawValue:)) ?? .sale
         self.locked = row["locked"]?.asBool ?? false
         self.shipped = ["partial", "full"].contains(row["delivery_status"]?.asText)
-        self.invoiced = !(row["invoice_ids"]?.asList ?? []).isEmpty
+        self.isToInvoice = row["invoice_status"]?.asText == "to invoice"
+        self.pickings = (row["picking_ids"]?.asList ?? []).compactMap(\.asInteger)
+        self.invoices = (row["invoice_ids"]?.asList ?? []).compactMap(\.asInteger)
     }
 }

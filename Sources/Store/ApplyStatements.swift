@@ -281,17 +281,22 @@ public enum ApplyStatements {
 
     /// timestamptz now, smallint[] class, text[] legal_entity, text[] order_ref: these orders are behind.
     ///
-    /// Sent for the orders that `writeOrders` names. A row that is there stays as it is, unless a visit was refused before: it may succeed now that the order has
-    /// changed, so it is due at once. What is under way is left alone: its record sees the change. The order's row is
-    /// locked by this transaction, and a delivery locks it too before it removes the mark, so a mark is never lost
-    /// between the two.
+    /// Sent for the orders that `writeOrders` names. A row that is there stays as it is, unless a visit was refused
+    /// before: it may succeed now that the order has changed, so it is due at once. An urgent change makes its row urgent.
+    /// What is under way is left alone: its record sees the change. The order's row is locked by this transaction, and a
+    /// delivery locks it too before it removes the mark, so a mark is never lost between the two.
     public static let markBacklog = Statement(
         "mark_backlog",
         """
         WITH changed AS (
             SELECT c, e, k FROM unnest($2::smallint[], $3::text[], $4::text[]) AS r(c, e, k)
+        ), urgent AS (
+            UPDATE backlog b SET class = r.c
+            FROM changed r
+            WHERE r.c = 0 AND b.legal_entity = r.e AND b.order_ref = r.k AND b.class > 0
+                  AND NOT (b.attempts > 0 AND b.visited_at IS NULL AND b.due_at > $1::timestamptz)
         ), hastened AS (
-            UPDATE backlog b SET due_at = $1::timestamptz, attempts = 0
+            UPDATE backlog b SET due_at = $1::timestamptz, attempts = 0, class = least(b.class, r.c)
             FROM changed r
             WHERE b.legal_entity = r.e AND b.order_ref = r.k AND b.attempts > 0 AND b.visited_at IS NULL
                   AND b.due_at > $1::timestamptz

@@ -62,13 +62,35 @@ public enum Backlog {
     /// Takes due orders under a lease: until it ends, nobody else takes them.
     ///
     /// SKIP LOCKED keeps instances apart.
+    ///
+    /// Turns go by class, so many of each for one of the next, that none starves: 1, 5, 10.
     private static let take = Statement(
         "backlog_take",
         """
-        WITH due AS (
-            SELECT legal_entity, order_ref, visited_at FROM backlog
-            WHERE legal_entity = $1 AND due_at <= now()
-            ORDER BY class, due_at LIMIT $2 FOR UPDATE SKIP LOCKED
+        WITH turns AS (
+            SELECT order_ref, class, row_number() OVER (PARTITION BY class ORDER BY due_at) * (1 + 4 * class
+                + CASE WHEN class = 2 THEN 1 ELSE 0 END) AS turn
+            FROM (
+                (SELECT order_ref, class, due_at FROM backlog
+                 WHERE legal_entity = $1 AND class = 0 AND due_at <= now()
+                       AND ($4 = 0 OR ($4 = 1) = (attempts = 0)) ORDER BY due_at LIMIT $2)
+                UNION ALL
+                (SELECT order_ref, class, due_at FROM backlog
+                 WHERE legal_entity = $1 AND class = 1 AND due_at <= now() AND NOT $5
+                       AND ($4 = 0 OR ($4 = 1) = (attempts = 0)) ORDER BY due_at LIMIT $2)
+                UNION ALL
+                (SELECT order_ref, class, due_at FROM backlog
+                 WHERE legal_entity = $1 AND class = 2 AND due_at <= now() AND NOT $5
+                       AND ($4 = 0 OR ($4 = 1) = (attempts = 0)) ORDER BY due_at LIMIT $2)
+            ) AS found
+        ), due AS (
+            SELECT b.legal_entity, b.order_ref, b.visited_at FROM backlog b
+            WHERE b.legal_entity = $1 AND b.due_at <= now()
+                  AND b.order_ref IN (SELECT order_ref FROM turns ORDER BY turn, class LIMIT $2)
+                  AND ($6::bigint IS NULL OR EXISTS (
+                      SELECT FROM delivery_owners d JOIN delivery_instances i ON i.owner = d.owner
+                      WHERE d.legal_entity = $1 AND d.epoch = $6 AND d.owner = $7))
+            FOR UPDATE OF b SKIP LOCKED
         ), taken AS (
             UPDATE backlog b SET due_at = now() + $3 * interval '1 microsecond', attempts = b.attempts + 1,
                                  visited_at = now()
@@ -82,12 +104,14 @@ public enum Backlog {
         LEFT JOIN deliveries d ON d.legal_entity = $1 AND d.order_ref = t.order_ref
         ORDER BY t.class, t.since
         """)
-    /// One probe of the index for each entity, however long their backlogs are.
+    /// Probes of the index for each entity, however long their backlogs are.
     private static let dueEntities = Statement(
         "backlog_due_entities",
         """
         SELECT r.e FROM unnest($1::text[]) AS r(e)
-        WHERE EXISTS (SELECT FROM backlog WHERE legal_entity = r.e AND due_at <= now())
+        WHERE EXISTS (SELECT FROM backlog WHERE legal_entity = r.e AND class = 0 AND due_at <= now())
+           OR EXISTS (SELECT FROM backlog WHERE legal_entity = r.e AND class = 1 AND due_at <= now())
+           OR EXISTS (SELECT FROM backlog WHERE legal_entity = r.e AND class = 2 AND due_at <= now())
         """)
     private static let renewal = Statement(
         "backlog_renew",
@@ -128,6 +152,9 @@ public enum Backlog {
                            attempts = CASE WHEN $4 THEN 0 ELSE attempts END
         WHERE legal_entity = $1 AND order_ref = $2
         """)
+    private static let fence = Statement(
+        "backlog_fence",
+        "SELECT FROM delivery_owners WHERE legal_entity = $1 AND epoch = $2 AND owner = $3 FOR SHARE")
     private static let clock = Statement("backlog_clock", "SELECT now()")
     private static let measure = Statement(
         "backlog_measure",
@@ -136,14 +163,31 @@ public enum Backlog {
         FROM backlog GROUP BY legal_entity
         """)
 
+    /// Which orders are taken.
+    public enum Which: Int64, Sendable {
+        /// Any that are due.
+        case any = 0
+        /// Those whose delivery was not tried since it last succeeded.
+        case first = 1
+        /// The others.
+        case repeated = 2
+    }
+
     /// Takes at most `limit` due orders of `legalEntity` for `lease` microseconds.
+    ///
+    /// With an `owner` nothing is taken unless its lease is the one that holds; nil: whoever asks.
     public static func take(
-        legalEntity: String, limit: Int, lease: Int64, _ connection: inout Connection
+        legalEntity: String, limit: Int, lease: Int64, which: Which = .any, urgentOnly: Bool = false,
+        owner: DeliveryLease? = nil, _ connection: inout Connection
     ) throws(StoreError) -> [BacklogOrder] {
         var parameters = Parameters()
         parameters.text(legalEntity)
         parameters.int64(Int64(limit))
         parameters.int64(lease)
+        parameters.int64(which.rawValue)
+        parameters.bool(urgentOnly)
+        if let owner { parameters.int64(owner.epoch) } else { parameters.null(.int64) }
+        parameters.text(owner?.owner ?? "")
         do {
             let rows = try connection.query(take, parameters)
             var orders: [BacklogOrder] = []
@@ -193,6 +237,16 @@ public enum Backlog {
         } catch { throw StoreError("the leases of deliveries cannot be renewed", underlying: error) }
     }
 
+    /// What became of a result.
+    public enum Recorded: Equatable, Sendable {
+        /// The order is up to date.
+        case upToDate
+        /// Recorded, and the order is still behind.
+        case behind
+        /// Nothing was recorded: another instance has taken over.
+        case fenced
+    }
+
     /// Records what was delivered, and ends the order's mark when nothing has changed meanwhile.
     ///
     /// - Returns: whether the order is up to date now.
@@ -200,8 +254,19 @@ public enum Backlog {
     public static func record(
         _ delivery: DeliveryRecord, legalEntity: String, _ connection: inout Connection
     ) throws(StoreError) -> Bool {
+        try record(delivery, legalEntity: legalEntity, owner: nil, &connection) == .upToDate
+    }
+
+    /// The same, unless `owner` has lost its lease to another instance.
+    public static func record(
+        _ delivery: DeliveryRecord, legalEntity: String, owner: DeliveryLease?, _ connection: inout Connection
+    ) throws(StoreError) -> Recorded {
         do {
             _ = try connection.execute("BEGIN")
+            if let owner, try !holds(owner, &connection) {
+                _ = try connection.execute("ROLLBACK")
+                return .fenced
+            }
             var key = Parameters()
             key.text(legalEntity)
             key.text(delivery.orderRef)
@@ -228,11 +293,20 @@ public enum Backlog {
                 _ = try connection.query(again, retry)
             }
             _ = try connection.execute("COMMIT")
-            return isUpToDate
+            return isUpToDate ? .upToDate : .behind
         } catch {
             if !error.isConnectionLost { _ = try? connection.execute("ROLLBACK") }
             throw StoreError("a delivery cannot be recorded", underlying: error)
         }
+    }
+
+    /// Whether the lease's epoch is the newest; it stays so until the transaction ends.
+    private static func holds(_ lease: DeliveryLease, _ connection: inout Connection) throws(PostgresError) -> Bool {
+        var values = Parameters()
+        values.text(lease.legalEntity)
+        values.int64(lease.epoch)
+        values.text(lease.owner)
+        return try connection.query(fence, values).count > 0
     }
 
     private static func writeExceptions(

@@ -61,6 +61,8 @@ final class Pipeline: Sendable {
         let workersMetrics = WorkersMetrics(registry)
         let apply = configuration.stores.map { wiring.applySettings(ofStore: $0.name) }
         let deliveryMetrics = DeliveryMetrics(registry, latencyBuckets: WorkersMetrics.latencyBuckets)
+        // Legal entities share an Odoo's limits, whichever stores they are in.
+        let servers = OdooServers()
         var workers: [WorkerService] = []
         var deliveries: [DeliveryService] = []
         var validations: [ValidationService] = []
@@ -81,7 +83,8 @@ final class Pipeline: Sendable {
             deliveries.append(
                 DeliveryService(
                     store: store.name, connection: wiring.connections[index],
-                    destinations: try wiring.destinations(ofStore: store.name), metrics: deliveryMetrics, log: log))
+                    destinations: try wiring.destinations(ofStore: store.name), metrics: deliveryMetrics, log: log,
+                    servers: servers))
             validations.append(
                 ValidationService(
                     workers: workers[index],

@@ -2,6 +2,7 @@ import Configuration
 import Delivery
 import Ingest
 import Metrics
+import Odoo
 import OrderEvents
 import Orders
 import Partitioner
@@ -166,15 +167,29 @@ struct Wiring {
             } catch {
                 throw CommandFailure(code: .configuration, message: "legal entity \(entity.name): \(error)")
             }
-            destinations.append(
-                Delivery.DestinationSettings(
-                    legalEntity: entity.name, url: odoo.url, database: odoo.database, company: odoo.company, key: key,
-                    requestsPerSecond: odoo.requestsPerSecond, maximumConcurrency: odoo.maxConcurrency,
-                    createAt: CreateAt(rawValue: odoo.createAt.name) ?? .received,
-                    validates: entity.validation.by == .sluice,
-                    warehouses: Dictionary(uniqueKeysWithValues: entity.warehouses.map { ($0.code, $0.odoo) })))
+            var destination = Delivery.DestinationSettings(
+                legalEntity: entity.name, url: odoo.url, database: odoo.database, company: odoo.company,
+                login: odoo.login, key: key, interface: OdooInterface(rawValue: odoo.interface.rawValue) ?? .auto,
+                requestsPerSecond: odoo.requestsPerSecond, maximumConcurrency: odoo.maxConcurrency,
+                createAt: CreateAt(rawValue: odoo.createAt.name) ?? .received,
+                validates: entity.validation.by == .sluice,
+                warehouses: Dictionary(uniqueKeysWithValues: entity.warehouses.map { ($0.code, $0.odoo) }))
+            destination.taxes = entity.validation.taxes ?? [:]
+            destination.documents = Self.documents(without: odoo.without.map(\.rawValue))
+            destination.tellsCustomers = odoo.tellsCustomers
+            destination.weight = entity.weight
+            destinations.append(destination)
         }
         return destinations
+    }
+
+    private static func documents(without names: [String]) -> OdooDocuments {
+        let known: [String: OdooDocuments] = [
+            "shipments": .shipments, "invoices": .invoices, "holds": .holds, "locks": .locks, "notes": .notes,
+        ]
+        return names.reduce(into: OdooDocuments.all) { documents, name in
+            if let left = known[name] { documents.remove(left) }
+        }
     }
 
     /// How long rows are kept.

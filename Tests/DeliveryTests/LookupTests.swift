@@ -27,12 +27,6 @@ import Testing
             warehouses: [:])
     }
 
-    private func destination(concurrency: Int) -> Destination {
-        Destination(
-            Self.settings(url: "http://127.0.0.1:1", concurrency: concurrency), exchange: HTTPExchange(),
-            metrics: DeliveryMetrics(Registry(processMetrics: false), latencyBuckets: [1]))
-    }
-
     @Test func everyCodeHasItsAnswer() async throws {
         let server = try VisitedOdoo()
         defer { server.remove() }
@@ -69,23 +63,5 @@ import Testing
             Issue.record("an answer of no destination")
             return
         }
-    }
-
-    @Test func aLookUpTakesOnePlaceAndWaitsForOne() {
-        let busy = destination(concurrency: 2)
-        #expect(busy.visitLimit == 2)
-        busy.visiting(2)
-        #expect(!busy.beginLookup(), "no place is free")
-        #expect(busy.visitLimit == 1, "the next free one is kept")
-        busy.visiting(1)
-        #expect(busy.beginLookup())
-        #expect(!busy.beginLookup(), "one at a time")
-        #expect(busy.visitLimit == 1)
-        busy.endLookup()
-        #expect(busy.visitLimit == 2)
-        let narrow = destination(concurrency: 1)
-        #expect(narrow.beginLookup() && narrow.visitLimit == 0)
-        narrow.endLookup()
-        #expect(narrow.visitLimit == 1)
     }
 }

@@ -23,15 +23,10 @@ import Testing
 
     private func words(_ steps: [DeliveryPlan.Step]) -> [String] {
         steps.map { step in
-            switch step {
-            case .look: "look"
-            case .create: "create"
-            case .confirm: "confirm"
-            case .cancel: "cancel"
-            case .note(let remarks, let look):
-                "note(" + remarks.map(\.word.rawValue).joined(separator: ",") + ")" + (look ? "?" : "")
-            case .raise(let code, _): "raise \(code.rawValue)"
+            if case .note(let remarks, let look) = step {
+                return "note(" + remarks.map(\.key).joined(separator: ",") + ")" + (look ? "?" : "")
             }
+            return step.words
         }
     }
 
@@ -42,9 +37,18 @@ import Testing
     static let fresh: [(CanonicalState, Int, [String])] = [
         (.received, 1, []), (.validated, 2, ["create"]), (.allocated, 3, ["create", "confirm"]),
         (.partiallyFulfilled, 4, ["create", "confirm", "note(partially_fulfilled)"]),
-        (.shipped, 5, ["create", "confirm", "note(partially_fulfilled,shipped)"]),
-        (.invoiced, 6, ["create", "confirm", "note(partially_fulfilled,shipped,invoiced)"]),
-        (.closed, 7, ["create", "confirm", "note(partially_fulfilled,shipped,invoiced,closed)"]),
+        (.shipped, 5, ["create", "confirm", "ship the rest", "note(partially_fulfilled,shipped)"]),
+        (
+            .invoiced, 6,
+            ["create", "confirm", "ship the rest", "invoice", "note(partially_fulfilled,shipped,invoiced)"]
+        ),
+        (
+            .closed, 7,
+            [
+                "create", "confirm", "ship the rest", "invoice", "lock",
+                "note(partially_fulfilled,shipped,invoiced,closed)",
+            ]
+        ),
     ]
 
     @Test(arguments: fresh) func anOrderThatOdooDoesNotHave(state: CanonicalState, reached: Int, steps: [String]) {
@@ -63,25 +67,29 @@ import Testing
 
     @Test func onlyWhatIsMissingIsDone() {
         let order = Self.order(.shipped, [.received, .validated, .allocated, .partiallyFulfilled, .shipped])
-        let confirmed = DeliveredState(odooID: 4, version: 3, confirmed: true, told: ["partially_fulfilled"])
+        let confirmed = DeliveredState(odooID: 4, version: 3, confirmed: true, told: ["partially_fulfilled", "rest"])
         #expect(words(DeliveryPlan.next(order, confirmed)) == ["note(shipped)"])
         let draft = DeliveredState(odooID: 4, version: 2)
-        #expect(words(DeliveryPlan.next(order, draft)) == ["confirm", "note(partially_fulfilled,shipped)"])
+        #expect(
+            words(DeliveryPlan.next(order, draft)) == ["confirm", "ship the rest", "note(partially_fulfilled,shipped)"])
         let uncertain = DeliveredState(odooID: 4, confirmed: true, uncertainSince: Timestamp(microseconds: 1))
-        #expect(words(DeliveryPlan.next(order, uncertain)) == ["note(partially_fulfilled,shipped)?"])
+        #expect(
+            words(DeliveryPlan.next(order, uncertain)) == ["ship the rest", "note(partially_fulfilled,shipped)?"])
     }
 
     @Test func skippedStatesAreNotWaitedForAndNotTold() {
         #expect(
             words(DeliveryPlan.next(Self.order(.shipped, [.received, .shipped]), DeliveredState())) == [
-                "create", "confirm", "note(shipped)",
+                "create", "confirm", "ship the rest", "note(shipped)",
             ])
     }
 
     @Test func aHoldIsToldAndNothingIsConfirmedUnderIt() {
         let held = Self.order(.onHold, [.received, .validated, .allocated, .onHold])
-        #expect(words(DeliveryPlan.next(held, DeliveredState())) == ["create", "note(on_hold)"])
-        #expect(words(DeliveryPlan.next(held, DeliveredState(odooID: 4, told: ["on_hold"]))) == [])
+        #expect(words(DeliveryPlan.next(held, DeliveredState())) == ["create", "hold", "note(on_hold)"])
+        var marked = DeliveredState(odooID: 4, told: ["on_hold"])
+        marked.held = true
+        #expect(words(DeliveryPlan.next(held, marked)) == [])
         let early = Self.order(.onHold, [.received, .onHold])
         #expect(words(DeliveryPlan.next(early, DeliveredState())) == [])
     }
@@ -89,14 +97,15 @@ import Testing
     @Test func aReleaseIsToldConfirmsAndTheNextHoldIsToldAgain() {
         let reached: [CanonicalState] = [.received, .validated, .allocated, .onHold]
         let released = Self.order(.allocated, reached)
-        let held = DeliveredState(odooID: 4, told: ["on_hold"])
+        var held = DeliveredState(odooID: 4, told: ["on_hold"])
+        held.held = true
         let steps = DeliveryPlan.next(released, held)
-        #expect(words(steps) == ["confirm", "note(release)"])
+        #expect(words(steps) == ["release", "confirm", "note(release)"])
         let told = DeliveryPlan.told(held.told, adding: Self.remarks(steps))
         #expect(told == ["release"])
         let after = DeliveredState(odooID: 4, confirmed: true, told: told)
         #expect(words(DeliveryPlan.next(released, after)) == [])
-        #expect(words(DeliveryPlan.next(Self.order(.onHold, reached), after)) == ["note(on_hold)"])
+        #expect(words(DeliveryPlan.next(Self.order(.onHold, reached), after)) == ["hold", "note(on_hold)"])
         // A hold that began and ended between two visits is one note.
         #expect(
             words(DeliveryPlan.next(released, DeliveredState(odooID: 4, confirmed: true))) == ["note(on_hold,release)"])
@@ -136,27 +145,27 @@ import Testing
         let order = Self.order(state, states.filter { _ in Bool.random(using: &random) })
         let createAt = CreateAt.allCases.randomElement(using: &random) ?? .received
         var whole = DeliveredState()
-        for step in DeliveryPlan.next(order, whole, createAt: createAt) { Self.take(step, &whole) }
+        for step in DeliveryPlan.next(order, whole, createAt: createAt) { whole = Self.taken(step, order, whole) }
         #expect(DeliveryPlan.next(order, whole, createAt: createAt).isEmpty, "seed \(seed)")
         var stopping = DeliveredState()
         for _ in 0..<10 {
             let steps = DeliveryPlan.next(order, stopping, createAt: createAt)
             for step in steps.prefix(Int.random(in: 0...max(1, steps.count), using: &random)) {
-                Self.take(step, &stopping)
+                stopping = Self.taken(step, order, stopping)
             }
         }
-        for step in DeliveryPlan.next(order, stopping, createAt: createAt) { Self.take(step, &stopping) }
+        for step in DeliveryPlan.next(order, stopping, createAt: createAt) {
+            stopping = Self.taken(step, order, stopping)
+        }
         #expect(stopping == whole, "seed \(seed)")
     }
 
-    private static func take(_ step: DeliveryPlan.Step, _ delivered: inout DeliveredState) {
-        switch step {
-        case .create: delivered.odooID = 1
-        case .confirm: delivered.confirmed = true
-        case .cancel: delivered.cancelled = true
-        case .note(let remarks, _): delivered.told = DeliveryPlan.told(delivered.told, adding: remarks)
-        case .look, .raise: break
-        }
+    static func taken(
+        _ step: DeliveryPlan.Step, _ order: DeliveryOrder, _ before: DeliveredState
+    ) -> DeliveredState {
+        var delivered = DeliveryPlan.done(step, order, before)
+        if step == .create { delivered.odooID = 1 }
+        return delivered
     }
 
     private static func remarks(_ steps: [DeliveryPlan.Step]) -> [DeliveryPlan.Remark] {

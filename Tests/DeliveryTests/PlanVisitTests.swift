@@ -136,7 +136,7 @@ import Testing
 }
 
 /// Fails the n-th call that goes through it.
-private final class FailingAPI: OdooAPI {
+final class FailingAPI: OdooAPI {
     private let base: any OdooAPI
     private let point: Int
     private let failing: PlanVisitTests.Failing
@@ -175,12 +175,14 @@ final class VisitedOdoo: Sendable {
     private let folder = NSTemporaryDirectory() + "visits-\(UUID().uuidString)"
     private let exchange = HTTPExchange()
 
-    init() throws {
-        standIn = try OdooStandIn(
-            OdooStandInSettings(
-                folder: folder, companies: ["ACME DE GmbH"],
-                warehouses: [.init(code: "BER1", name: "Berlin", company: "ACME DE GmbH")],
-                products: [.init(code: "SKU-1", name: "One")], users: [.init(key: "KEY")]))
+    init(release: Int = 19, mails: Bool = false) throws {
+        var settings = OdooStandInSettings(
+            folder: folder, companies: ["ACME DE GmbH"],
+            warehouses: [.init(code: "BER1", name: "Berlin", company: "ACME DE GmbH")],
+            products: [.init(code: "SKU-1", name: "One")], users: [.init(key: "KEY")])
+        settings.release = release
+        settings.mailsOnShipping = mails
+        standIn = try OdooStandIn(settings)
         standIn.start()
     }
 
@@ -191,6 +193,10 @@ final class VisitedOdoo: Sendable {
 
     func api(key: String = "KEY") -> JSON2API {
         JSON2API(url: standIn.url, database: "standin", key: key, deadline: .seconds(30), exchange: exchange)
+    }
+
+    func detected() -> any OdooAPI {
+        OdooInterface.auto.api(url: standIn.url, database: "standin", login: "x", key: "KEY", exchange: exchange)
     }
 
     func order(_ ref: String, _ state: CanonicalState, _ reached: [CanonicalState]) -> DeliveryOrder {

@@ -221,29 +221,30 @@ final class TestOdoo: Sendable {
     private let folder = NSTemporaryDirectory() + "odoo-\(UUID().uuidString)"
     private let exchange = HTTPExchange()
 
-    init(workers: Int = 2, latency: StandInLatency = .none, twins: Int = 2) throws {
-        standIn = try OdooStandIn(
-            OdooStandInSettings(
-                folder: folder, companies: ["ACME DE GmbH", "ACME FR SARL"],
-                warehouses: [
-                    .init(code: "BER1", name: "Berlin", company: "ACME DE GmbH"),
-                    .init(code: "PAR1", name: "Paris", company: "ACME FR SARL"),
-                ],
-                products: [
-                    .init(code: "SKU-1", name: "One"), .init(code: "FR-ONLY", name: "F", company: "ACME FR SARL"),
-                ] + Array(repeating: .init(code: "TWIN", name: "Twin"), count: twins)
-                    + [.init(code: "SKU-2", name: "Two")],
-                partners: [
-                    .init(code: "C-1", name: "A. Customer"), .init(code: "C-FR", name: "F", company: "ACME FR SARL"),
-                    .init(code: "C-2", name: "Shared"), .init(code: "C-2", name: "Own", company: "ACME DE GmbH"),
-                ],
-                taxes: [
-                    .init(name: "19% S", amount: 19, company: "ACME DE GmbH"),
-                    .init(name: "20% S", amount: 20, company: "ACME FR SARL"),
-                ],
-                carriers: [.init(code: "", name: "DHL")],
-                users: [.init(key: "KEY"), .init(key: "KEY-FR", companies: ["ACME FR SARL"])], workers: workers,
-                latency: latency))
+    init(workers: Int = 2, latency: StandInLatency = .none, twins: Int = 2, release: Int = 19) throws {
+        var settings = OdooStandInSettings(
+            folder: folder, companies: ["ACME DE GmbH", "ACME FR SARL"],
+            warehouses: [
+                .init(code: "BER1", name: "Berlin", company: "ACME DE GmbH"),
+                .init(code: "PAR1", name: "Paris", company: "ACME FR SARL"),
+            ],
+            products: [
+                .init(code: "SKU-1", name: "One"), .init(code: "FR-ONLY", name: "F", company: "ACME FR SARL"),
+            ] + Array(repeating: .init(code: "TWIN", name: "Twin"), count: twins)
+                + [.init(code: "SKU-2", name: "Two")],
+            partners: [
+                .init(code: "C-1", name: "A. Customer"), .init(code: "C-FR", name: "F", company: "ACME FR SARL"),
+                .init(code: "C-2", name: "Shared"), .init(code: "C-2", name: "Own", company: "ACME DE GmbH"),
+            ],
+            taxes: [
+                .init(name: "19% S", amount: 19, company: "ACME DE GmbH"),
+                .init(name: "20% S", amount: 20, company: "ACME FR SARL"),
+            ],
+            carriers: [.init(code: "", name: "DHL")],
+            users: [.init(key: "KEY"), .init(key: "KEY-FR", companies: ["ACME FR SARL"])], workers: workers,
+            latency: latency)
+        settings.release = release
+        standIn = try OdooStandIn(settings)
         standIn.start()
     }
 
@@ -254,6 +255,11 @@ final class TestOdoo: Sendable {
 
     func api(key: String = "KEY", database: String = "standin") -> JSON2API {
         JSON2API(url: standIn.url, database: database, key: key, deadline: .seconds(30), exchange: exchange)
+    }
+
+    func rpc(key: String = "KEY", database: String = "standin") -> JSONRPCAPI {
+        JSONRPCAPI(
+            url: standIn.url, database: database, login: "api", key: key, deadline: .seconds(30), exchange: exchange)
     }
 
     func orders(key: String = "KEY", database: String = "standin", company: String = "ACME DE GmbH") -> OdooOrders {

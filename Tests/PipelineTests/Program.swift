@@ -98,6 +98,12 @@ final class Program {
     /// SIGTERM.
     func terminate() { kill(process.processIdentifier, SIGTERM) }
 
+    /// SIGSTOP: it does nothing, and does not know.
+    func pause() { kill(process.processIdentifier, SIGSTOP) }
+
+    /// SIGCONT.
+    func resume() { kill(process.processIdentifier, SIGCONT) }
+
     /// SIGKILL, and the end.
     func killAtOnce() throws {
         kill(process.processIdentifier, SIGKILL)

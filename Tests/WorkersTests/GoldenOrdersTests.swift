@@ -108,7 +108,7 @@ struct GoldenDesk: ~Copyable {
                 order, legalEntity: GoldenStore.entity, orderRef: ref, warehouses: ["BER1": "BER1", "MUC1": "MUC1"],
                 verdict: nil)
             let steps = DeliveryPlan.next(delivered, DeliveredState())
-            #expect(steps.map(Self.text) == end.odoo, comment)
+            #expect(steps.map(\.words) == end.odoo, comment)
         }
         // Open in the table is what the orders say, and nothing waits.
         let open = try connection.execute(
@@ -133,16 +133,5 @@ struct GoldenDesk: ~Copyable {
             return "\(site.warehouse) \(parts.joined(separator: ", "))"
         }
         return (["\(row.line) \(row.sku): " + sums.joined(separator: ", ")] + sites).joined(separator: "; ")
-    }
-
-    private static func text(_ step: DeliveryPlan.Step) -> String {
-        switch step {
-        case .look: "look"
-        case .create: "create"
-        case .confirm: "confirm"
-        case .cancel: "cancel"
-        case .note(let remarks, _): "note " + remarks.map(\.word.rawValue).joined(separator: ", ")
-        case .raise(let code, _): "raise \(code.rawValue)"
-        }
     }
 }

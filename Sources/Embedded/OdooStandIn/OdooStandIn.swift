@@ -3,14 +3,17 @@ internal import Foundation
 internal import HTTPServer
 internal import Synchronization
 
-/// An Odoo 19 for demo, development and tests: `/json/2` as it was recorded of a real one, with the same refusals.
+/// An Odoo 19, or 18, for demo, development and tests: `/json/2` and `/jsonrpc` as they were recorded of real ones,
+/// with the same refusals.
 ///
 /// Keeps its truth on disk and replays it at start, so that neither its own end nor anybody's crash changes what is
 /// true. Listens on 127.0.0.1. Besides Odoo's paths it has its own, without authentication: `POST /stand-in/faults`
 /// (how to misbehave), `GET /stand-in/orders`, `/stand-in/partners`, `/stand-in/calls` (what is true).
 ///
-/// What it leaves out: pickings, invoices, what taxes come to, rights within a company, and every model that is not
-/// named in `StandInMethods`.
+/// Orders have deliveries and invoices: reserving as far as the stock goes, backorders, the questions that Odoo asks
+/// instead of acting. Two calls that move stock of one warehouse hinder each other where latency is the recorded one.
+/// What it leaves out: what taxes come to, payments, rights within a company, and every model that is not named in
+/// `StandInMethods`.
 public final class OdooStandIn: Sendable {
     /// How many calls may wait for a worker: what comes beyond is not accepted, as with real Odoo's listen queue.
     public static let connectionBound = 512
@@ -61,6 +64,9 @@ public final class OdooStandIn: Sendable {
 
     /// All sales orders as JSON: the body of `GET /stand-in/orders`.
     public func ordersJSON() -> String { desk.orders().json }
+
+    /// The longest time that a call was worked on, waiting for a worker not counted.
+    public func longestCallSeconds() -> Double { desk.longestCallSeconds() }
 
     /// How many calls were made, by `model/method`.
     public func calls() -> [String: Int] { desk.calls() }

@@ -7,6 +7,10 @@ enum StandInFact: Codable, Equatable, Sendable {
     case reference(order: Int, String, at: String)
     case tags(order: Int, [Int], at: String)
     case message(StandInMessage)
+    case picking(StandInPicking)
+    case move(StandInMove)
+    case invoice(StandInInvoice)
+    case tag(Int, String)
     case externalID(String, model: String, record: Int, noUpdate: Bool)
     /// The facts of one transaction.
     indirect case all([StandInFact])
@@ -20,10 +24,12 @@ struct StandInOrder: Codable, Equatable, Sendable {
         var product: Int
         var quantity: String
         var price: String
+        var taxes: [Int]?
     }
 
     var id: Int
     var clientOrderRef: String
+    var origin: String?
     var company: Int
     var warehouse: Int
     var partner: Int
@@ -65,6 +71,8 @@ struct StandInMaster: Sendable {
     var company: Int?
     /// Percentage of a tax.
     var amount = 0.0
+    /// How much of a product each warehouse has; nil: as much as anybody wants.
+    var stock: Double?
 }
 
 /// The stand-in's database in memory.
@@ -72,6 +80,8 @@ struct StandInMaster: Sendable {
 /// Pure: changed by facts only, so that replaying the journal gives the same books.
 struct StandInBooks: Sendable {
     let companies: [String]
+    /// Whether customers get a mail when goods leave.
+    let mailsOnShipping: Bool
     let warehouses: [StandInMaster]
     let products: [StandInMaster]
     let taxes: [StandInMaster]
@@ -81,11 +91,21 @@ struct StandInBooks: Sendable {
     private(set) var partners: [Int: StandInPartner] = [:]
     private(set) var orders: [Int: StandInOrder] = [:]
     private(set) var messages: [Int: [StandInMessage]] = [:]
+    private(set) var pickings: [Int: StandInPicking] = [:]
+    private(set) var moves: [Int: StandInMove] = [:]
+    private(set) var invoices: [Int: StandInInvoice] = [:]
+    private(set) var tags: [Int: String] = [:]
+    private var pickingsOfOrder: [Int: [Int]] = [:]
+    private var movesOfPicking: [Int: Set<Int>] = [:]
+    private var invoicesOfOrder: [Int: [Int]] = [:]
+    /// Invoicing wizards: whether orders of one customer become one invoice.
+    var wizards: [Int: Bool] = [:]
     private(set) var externalIDs: [String: (model: String, record: Int, noUpdate: Bool)] = [:]
     private(set) var lastID = 0
 
     init(_ settings: OdooStandInSettings) throws(OdooStandInError) {
         companies = settings.companies
+        mailsOnShipping = settings.mailsOnShipping
         let names = settings.companies
         func company(_ name: String?) throws(OdooStandInError) -> Int? {
             guard let name else { return nil }
@@ -102,7 +122,9 @@ struct StandInBooks: Sendable {
         var products: [StandInMaster] = []
         for (index, one) in settings.products.enumerated() {
             products.append(
-                StandInMaster(id: index + 1, code: one.code, name: one.name, company: try company(one.company)))
+                StandInMaster(
+                    id: index + 1, code: one.code, name: one.name, company: try company(one.company),
+                    stock: one.stock))
         }
         self.warehouses = warehouses
         self.products = products
@@ -148,6 +170,25 @@ struct StandInBooks: Sendable {
         case .message(let message):
             messages[message.record, default: []].append(message)
             lastID = max(lastID, message.id)
+        case .picking(let picking):
+            if pickings.updateValue(picking, forKey: picking.id) == nil {
+                pickingsOfOrder[picking.order, default: []].insert(picking.id, at: 0)
+            }
+            lastID = max(lastID, picking.id)
+        case .move(let move):
+            if let old = moves.updateValue(move, forKey: move.id), old.picking != move.picking {
+                movesOfPicking[old.picking]?.remove(move.id)
+            }
+            movesOfPicking[move.picking, default: []].insert(move.id)
+            lastID = max(lastID, move.id)
+        case .invoice(let invoice):
+            if invoices.updateValue(invoice, forKey: invoice.id) == nil {
+                for order in invoice.orders { invoicesOfOrder[order, default: []].append(invoice.id) }
+            }
+            lastID = max(lastID, invoice.id)
+        case .tag(let id, let name):
+            tags[id] = name
+            lastID = max(lastID, id)
         case .externalID(let name, let model, let record, let noUpdate):
             externalIDs[name] = (model, record, noUpdate)
         case .all(let facts): for fact in facts { apply(fact) }
@@ -159,6 +200,49 @@ struct StandInBooks: Sendable {
         body(&order)
         order.writeDate = at
         orders[id] = order
+    }
+
+    /// The order's deliveries, newest first, as Odoo gives them.
+    func pickings(of order: Int) -> [StandInPicking] { (pickingsOfOrder[order] ?? []).compactMap { pickings[$0] } }
+
+    func moves(of picking: Int) -> [StandInMove] {
+        (movesOfPicking[picking] ?? []).sorted().compactMap { moves[$0] }
+    }
+
+    func invoices(of order: Int) -> [StandInInvoice] { (invoicesOfOrder[order] ?? []).compactMap { invoices[$0] } }
+
+    /// What left, by order line.
+    func delivered(_ order: StandInOrder) -> [Int: Double] {
+        var sums: [Int: Double] = [:]
+        for picking in pickings(of: order.id) {
+            for move in moves(of: picking.id) where move.end == "done" { sums[move.line, default: 0] += move.quantity }
+        }
+        return sums
+    }
+
+    /// What is invoiced, drafts included, by order line.
+    func invoiced(_ order: StandInOrder) -> [Int: Double] {
+        var sums: [Int: Double] = [:]
+        for line in invoices(of: order.id).flatMap(\.lines) { sums[line.line, default: 0] += line.quantity }
+        return sums
+    }
+
+    func deliveryStatus(_ order: StandInOrder) -> StandInValue {
+        let ends = pickings(of: order.id).map(\.end).filter { $0 != "cancel" }
+        if ends.isEmpty { return .bool(false) }
+        let done = ends.count { $0 == "done" }
+        return done == 0 ? "pending" : done == ends.count ? "full" : "partial"
+    }
+
+    func invoiceStatus(_ order: StandInOrder) -> String {
+        guard order.state == "sale" else { return "no" }
+        let delivered = delivered(order)
+        let invoiced = invoiced(order)
+        let isOpen = order.lines.contains { (delivered[$0.id] ?? 0) > (invoiced[$0.id] ?? 0) }
+        if isOpen { return "to invoice" }
+        let isWhole = order.lines.allSatisfy { (invoiced[$0.id] ?? 0) >= (Double($0.quantity) ?? 0) }
+        let isSome = !invoiced.isEmpty
+        return isSome && isWhole ? "invoiced" : "no"
     }
 
     /// `[id, name]`, as Odoo gives a many-to-one.

@@ -5,7 +5,7 @@ internal import Synchronization
 
 /// Takes requests, keeps the books and the journal, and misbehaves when told to.
 final class StandInDesk: Sendable {
-    private struct World {
+    struct World {
         var books: StandInBooks
         let journal: StandInJournal
         var faults: StandInFaultPlan
@@ -14,13 +14,20 @@ final class StandInDesk: Sendable {
         var creating: [String: Int] = [:]
         var calls: [String: Int] = [:]
         var workers: Int
+        /// Warehouses whose stock a call is moving.
+        var moving: Set<Int> = []
+        var random: StandInRandom
+        var longest: Duration = .zero
     }
 
-    private let world: Mutex<World>
+    let world: Mutex<World>
     private let free: DispatchSemaphore
-    private let database: String
+    let database: String
+    let release: Int
     /// Ids of the companies that a key sees, by key.
     private let users: [String: [Int]]
+    /// Keys in the sequence of their users, whose numbers begin at 5.
+    let keys: [(key: String, login: String?)]
 
     init(_ settings: OdooStandInSettings) throws(OdooStandInError) {
         var books = try StandInBooks(settings)
@@ -37,13 +44,15 @@ final class StandInDesk: Sendable {
             users[user.key] = ids
         }
         self.users = users
+        self.keys = settings.users.map { ($0.key, $0.login) }
+        self.release = settings.release
         self.database = settings.database
         let workers = max(1, settings.workers)
         self.free = DispatchSemaphore(value: workers)
         self.world = Mutex(
             World(
                 books: books, journal: journal, faults: StandInFaultPlan(seed: settings.seed),
-                latency: settings.latency, workers: workers))
+                latency: settings.latency, workers: workers, random: StandInRandom(seed: settings.seed &+ 1)))
     }
 
     // MARK: Requests
@@ -55,16 +64,23 @@ final class StandInDesk: Sendable {
         case "web" where path.last == "version": return version()
         case "stand-in": return ownPath(request, path.last ?? "")
         case "json" where path.last == "version": return version()
+        case "json" where path.count >= 2 && path[1] == "2" && release < 19:
+            return .reply(html(303, "<title>Redirecting...</title>\n"))
         case "json" where path.count >= 2 && path[1] == "2": return json2(request, Array(path.dropFirst(2)))
+        case "jsonrpc": return jsonRPC(request)
         case "json": return .reply(html(400, "<title>400 Bad Request</title>\n"))
         default: return .reply(html(404, StandInException.unknownDatabase.html ?? ""))
         }
     }
 
     private func version() -> HTTPAnswer {
-        let numbers: StandInValue = .list([19, 0, 0, "final", 0, ""])
-        return .reply(.json(200, StandInValue.object(["version_info": numbers, "version": "19.0+stand-in"]).json))
+        guard release >= 19 else { return .reply(html(404, "<title>Odoo</title>\n")) }
+        return .reply(
+            .json(200, StandInValue.object(["version_info": versionNumbers, "version": .text(versionText)]).json))
     }
+
+    var versionNumbers: StandInValue { .list([.integer(release), 0, 0, "final", 0, ""]) }
+    var versionText: String { "\(release).0+stand-in" }
 
     private func ownPath(_ request: HTTPRequest, _ name: String) -> HTTPAnswer {
         switch (request.method, name) {
@@ -93,11 +109,19 @@ final class StandInDesk: Sendable {
                 throw .mediaType
             }
             let call = try read(request.body, companies)
-            return work(path[0], path[1], call)
+            return work(path[0], path[1], call) { [self] result in
+                switch result {
+                case .success(let value): .json(200, value.json)
+                case .failure(let exception): reply(exception)
+                }
+            }
         } catch {
             return .reply(reply(error))
         }
     }
+
+    /// Companies of the user with this key; nil: there is none.
+    func companies(ofKey key: String) -> [Int]? { users[key] }
 
     private func authenticate(_ request: HTTPRequest) throws(StandInException) -> [Int] {
         if let named = request.header("x-odoo-database"), named != database { throw .unknownDatabase }
@@ -116,17 +140,26 @@ final class StandInDesk: Sendable {
             // What is no object counts as no arguments.
             if case .object = value { body = value }
         }
+        return try call(body, companies)
+    }
+
+    /// A call as the methods take it: within the companies that its context names.
+    func call(_ body: StandInValue, _ companies: [Int]) throws(StandInException) -> StandInCall {
         var visible = companies
         if let wanted = body["context"]?["allowed_company_ids"]?.asList?.compactMap(\.asInteger), !wanted.isEmpty {
             guard wanted.allSatisfy(companies.contains) else { throw .unauthorizedCompanies }
             visible = wanted
         }
-        return StandInCall(body: body, companies: visible, now: Self.clock())
+        return StandInCall(body: body, companies: visible, now: Self.clock(), release: release)
     }
 
     // MARK: Work
 
-    private func work(_ model: String, _ method: String, _ call: StandInCall) -> HTTPAnswer {
+    /// Takes a call in and answers it as `render` says, unless a fault is to meet it.
+    func work(
+        _ model: String, _ method: String, _ call: StandInCall,
+        _ render: @escaping @Sendable (Result<StandInValue, StandInException>) -> HTTPResponse
+    ) -> HTTPAnswer {
         let operation = "\(model)/\(method)"
         let (fault, latency) = world.withLock { world -> (StandInFault?, StandInLatency) in
             world.calls[operation, default: 0] += 1
@@ -138,7 +171,7 @@ final class StandInDesk: Sendable {
             let exception = StandInException(
                 status: fault?.status ?? 500, name: fault?.name ?? "psycopg2.errors.SerializationFailure",
                 message: "told to fail", html: fault?.name == "" ? "<html>told to fail</html>" : nil)
-            return .reply(reply(exception))
+            return .reply(fault?.name == "" ? reply(exception) : render(.failure(exception)))
         case .drop: return .close
         case .late:
             let wait = fault?.milliseconds ?? 0
@@ -149,8 +182,8 @@ final class StandInDesk: Sendable {
         case .loseAnswer:
             _ = perform(model, method, call, milliseconds)
             return .close
-        case .slow: return .reply(perform(model, method, call, milliseconds + (fault?.milliseconds ?? 0)))
-        case nil: return .reply(perform(model, method, call, milliseconds))
+        case .slow: return .reply(render(perform(model, method, call, milliseconds + (fault?.milliseconds ?? 0))))
+        case nil: return .reply(render(perform(model, method, call, milliseconds)))
         }
     }
 
@@ -160,16 +193,22 @@ final class StandInDesk: Sendable {
     /// One transaction: waits for a worker, takes its time, and is kept durably before it is answered.
     private func perform(
         _ model: String, _ method: String, _ call: StandInCall, _ milliseconds: Double
-    ) -> HTTPResponse {
+    ) -> Result<StandInValue, StandInException> {
         free.wait()
-        defer { free.signal() }
+        let start = ContinuousClock.now
+        defer {
+            world.withLock { $0.longest = max($0.longest, ContinuousClock.now - start) }
+            free.signal()
+        }
         do throws(StandInException) {
             var load: StandInLoad?
             if method == "load", model == "sale.order" || model == "res.partner" { load = try StandInLoad(model, call) }
             let (mine, loses) = begin(load)
+            let warehouses = claimWarehouses(model, method, call)
+            defer { letGo(warehouses) }
             if milliseconds > 0 { Thread.sleep(forTimeInterval: milliseconds / 1000) }
             defer { end(mine) }
-            if loses, let load { return .json(200, load.conflict.json) }
+            if loses, let load { return .success(load.conflict) }
             let value = try world.withLock { world throws(StandInException) -> StandInValue in
                 let (value, facts) = try StandInMethods.run(model, method, call, &world.books)
                 if !facts.isEmpty {
@@ -181,9 +220,9 @@ final class StandInDesk: Sendable {
                 }
                 return value
             }
-            return .json(200, value.json)
+            return .success(value)
         } catch {
-            return reply(error)
+            return .failure(error)
         }
     }
 
@@ -249,6 +288,8 @@ final class StandInDesk: Sendable {
         if change < 0 { for _ in change..<0 { Self.later.async { [free] in free.wait() } } }
     }
 
+    func longestCallSeconds() -> Double { world.withLock { $0.longest } / .seconds(1) }
+
     func calls() -> [String: Int] { world.withLock { $0.calls } }
 
     func orders() -> StandInValue {
@@ -269,35 +310,14 @@ final class StandInDesk: Sendable {
             })
     }
 
-    private static func dump(_ order: StandInOrder, _ name: String?, _ books: StandInBooks) -> StandInValue {
-        let notes = (books.messages[order.id] ?? []).filter { $0.type == "comment" }
-        return .object([
-            "id": .integer(order.id), "name": .text(StandInRules.orderName(order.id)),
-            "external_id": name.map(StandInValue.text) ?? .null, "client_order_ref": .text(order.clientOrderRef),
-            "company": .text(books.companies[order.company - 1]),
-            "warehouse": .text(books.warehouse(order.warehouse)?.code ?? ""),
-            "partner_ref": .text(books.partners[order.partner]?.ref ?? ""), "state": .text(order.state),
-            "locked": .bool(order.locked), "notes": .integer(notes.count),
-            "note_bodies": .list(notes.map { .text($0.body) }),
-            "lines": .list(
-                order.lines.map {
-                    .object([
-                        "external_id": $0.externalID.map(StandInValue.text) ?? .null,
-                        "product": .text(books.product($0.product)?.code ?? ""), "quantity": .text($0.quantity),
-                        "price_unit": .text($0.price),
-                    ])
-                }),
-        ])
-    }
-
     // MARK: Answers
 
-    private func reply(_ exception: StandInException) -> HTTPResponse {
+    func reply(_ exception: StandInException) -> HTTPResponse {
         if let text = exception.html { return html(exception.status, text) }
         return .json(exception.status, exception.body)
     }
 
-    private func html(_ status: Int, _ text: String) -> HTTPResponse {
+    func html(_ status: Int, _ text: String) -> HTTPResponse {
         .bytes(status, type: "text/html; charset=utf-8", Array(text.utf8))
     }
 
@@ -316,6 +336,7 @@ final class StandInDesk: Sendable {
         if let rows = call.body["data"]?.asList {
             return rows.count { $0.asList?.first?.asText?.isEmpty == false }
         }
+        if let orders = call.body["context"]?["active_ids"]?.asList { return orders.count }
         return call.body["ids"]?.asList?.count ?? 1
     }
 }

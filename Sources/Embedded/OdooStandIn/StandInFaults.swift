@@ -30,9 +30,9 @@ struct StandInFault: Codable, Equatable, Sendable {
 /// Pure, seeded.
 struct StandInFaultPlan: Sendable {
     private(set) var faults: [StandInFault] = []
-    private var random: UInt64
+    private var random: StandInRandom
 
-    init(seed: UInt64) { random = seed }
+    init(seed: UInt64) { random = StandInRandom(seed: seed) }
 
     mutating func replace(_ faults: [StandInFault]) { self.faults = faults }
 
@@ -41,7 +41,7 @@ struct StandInFaultPlan: Sendable {
         for index in faults.indices {
             let fault = faults[index]
             if let method = fault.method, method != operation { continue }
-            if let share = fault.share, uniform() >= share { continue }
+            if let share = fault.share, Double.random(in: 0..<1, using: &random) >= share { continue }
             if let next = fault.next {
                 guard next > 0 else { continue }
                 faults[index].next = next - 1
@@ -50,14 +50,19 @@ struct StandInFaultPlan: Sendable {
         }
         return nil
     }
+}
 
-    /// Uniform in 0..<1 (SplitMix64).
-    private mutating func uniform() -> Double {
-        random &+= 0x9E37_79B9_7F4A_7C15
-        var z = random
+/// SplitMix64.
+struct StandInRandom: RandomNumberGenerator, Sendable {
+    private var state: UInt64
+
+    init(seed: UInt64) { state = seed }
+
+    mutating func next() -> UInt64 {
+        state &+= 0x9E37_79B9_7F4A_7C15
+        var z = state
         z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
         z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        z ^= z >> 31
-        return Double(z >> 11) / Double(1 << 53)
+        return z ^ (z >> 31)
     }
 }

@@ -19,7 +19,8 @@ struct StandInLoad {
     private static let columns: [String: Set<String>] = [
         "sale.order": [
             "id", "client_order_ref", "company_id/.id", "warehouse_id/.id", "partner_id/.id", "order_line/id",
-            "order_line/product_id/.id", "order_line/product_uom_qty", "order_line/price_unit",
+            "order_line/product_id/.id", "order_line/product_uom_qty", "order_line/price_unit", "origin",
+            "order_line/tax_ids/.id", "order_line/tax_id/.id",
         ],
         "res.partner": ["id", "name", "ref", "company_id/.id"],
     ]
@@ -35,6 +36,11 @@ struct StandInLoad {
             throw .arguments("missing a required argument: 'fields'")
         }
         guard let data = call.body["data"]?.asList else { throw .arguments("missing a required argument: 'data'") }
+        // Renamed with 19.
+        let renamed = call.release < 19 ? "order_line/tax_ids/.id" : "order_line/tax_id/.id"
+        for field in fields where field == renamed {
+            throw .value("Invalid field name '\(field)'")
+        }
         for field in fields where Self.columns[model]?.contains(field) != true {
             throw .value("Invalid field name '\(field)'")
         }
@@ -145,7 +151,8 @@ struct StandInLoad {
         var order = StandInOrder(
             id: old?.id ?? books.newID(),
             clientOrderRef: record.header["client_order_ref"] ?? old?.clientOrderRef ?? "",
-            company: companyID, warehouse: warehouseID, partner: partnerID, lines: lines, writeDate: call.now)
+            origin: record.header["origin"] ?? old?.origin, company: companyID, warehouse: warehouseID,
+            partner: partnerID, lines: lines, writeDate: call.now)
         if let old {
             order.state = old.state
             order.locked = old.locked
@@ -228,11 +235,19 @@ struct StandInLoad {
                         field: "order_line", name: "Order Lines"))
             }
             guard numbersAreSound, let product else { continue }
+            let taxes = (row["tax_ids/.id"] ?? row["tax_id/.id"])?.split(separator: ",").compactMap { Int($0) }
+            if let taxes, let unknown = taxes.first(where: { id in !books.taxes.contains { $0.id == id } }) {
+                messages.append(
+                    message(
+                        index, "No matching record found for database id '\(unknown)' in field 'Order Lines/Taxes'",
+                        field: "order_line", name: "Order Lines", model: "account.tax"))
+                continue
+            }
             let name = row["id"].map(Self.qualified)
             let at = name.flatMap { name in lines.firstIndex { $0.externalID == name } }
             let line = StandInOrder.Line(
                 id: at.map { lines[$0].id } ?? books.newID(), externalID: name, product: product,
-                quantity: row["product_uom_qty"] ?? "1", price: row["price_unit"] ?? "0")
+                quantity: row["product_uom_qty"] ?? "1", price: row["price_unit"] ?? "0", taxes: taxes)
             if let at { lines[at] = line } else { lines.append(line) }
         }
         return lines

@@ -10,6 +10,7 @@ struct StandInMasters {
             return companies.sorted().map {
                 .object([
                     "id": .integer($0), "name": .text(books.companies[$0 - 1]), "currency_id": .list([125, "EUR"]),
+                    "stock_move_email_validation": .bool(books.mailsOnShipping),
                 ])
             }
         case "stock.warehouse":

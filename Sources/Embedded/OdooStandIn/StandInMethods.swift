@@ -2,7 +2,8 @@
 struct StandInMethods {
     private static let models: Set<String> = [
         "res.company", "res.users", "res.partner", "stock.warehouse", "product.product", "sale.order", "mail.message",
-        "ir.model.data", "account.tax", "delivery.carrier",
+        "ir.model.data", "account.tax", "delivery.carrier", "stock.picking", "stock.move", "account.move", "crm.tag",
+        "sale.order.line", "sale.advance.payment.inv",
     ]
     private static let ofModel: Set<String> = [
         "search_read", "search_count", "load", "create", "context_get", "check_object_reference",
@@ -36,9 +37,22 @@ struct StandInMethods {
                 throw .arguments("got an unexpected keyword argument '\(unknown)'")
             }
             return (try StandInRows(books: books, call: call).count(model), [])
-        case ("sale.order", "read"): return (try StandInRows(books: books, call: call).readOrders(), [])
+        case ("sale.order", "read"), ("stock.picking", "read"), ("account.move", "read"), ("stock.move", "read"),
+            ("sale.order.line", "read"):
+            return (try StandInRows(books: books, call: call).read(model), [])
         case ("sale.order", "create"): return try create(call, &books)
         case ("sale.order", _): return try act(method, call, &books)
+        case ("stock.picking", _): return try move(method, call, &books)
+        case ("stock.move", "write"): return (.bool(true), try StandInStock(call: call).writeMoves(books))
+        case ("account.move", "action_post"): return try StandInInvoices.post(try StandInRules.invoices(call, books))
+        case ("sale.advance.payment.inv", "create"): return try StandInInvoices.wizard(call, &books)
+        case ("sale.advance.payment.inv", "create_invoices"): return try StandInInvoices.create(call, &books)
+        case ("crm.tag", "create"):
+            guard let given = call.body["vals_list"] else {
+                throw .arguments("missing a required argument: 'vals_list'")
+            }
+            let tags = (given.asList ?? [given]).map { (books.newID(), $0["name"]?.asText ?? "") }
+            return (.list(tags.map { .integer($0.0) }), tags.map { .tag($0.0, $0.1) })
         default: throw .notFound("The method '\(model).\(method)' does not exist")
         }
     }
@@ -57,17 +71,38 @@ struct StandInMethods {
             guard orders.allSatisfy({ $0.state == "draft" || $0.state == "sent" }) else {
                 throw .user("Some orders are not in a state requiring confirmation.")
             }
-            return (.bool(true), orders.map { .state(order: $0.id, "sale", at: now) })
+            return (
+                .bool(true),
+                orders.map { .state(order: $0.id, "sale", at: now) }
+                    + StandInStock(call: call).confirm(orders, &books)
+            )
         case "action_quotation_sent":
             guard orders.allSatisfy({ $0.state == "draft" }) else {
                 throw .user("Only draft orders can be marked as sent directly.")
             }
             return (.null, orders.map { .state(order: $0.id, "sent", at: now) })
         case "action_cancel":
+            if call.release < 19, !(call.body["context"]?["disable_cancel_warning"]?.isTrue ?? false),
+                orders.contains(where: { $0.state != "draft" })
+            {
+                // 18 asks, and does nothing.
+                guard orders.count == 1 else { throw .value("Expected singleton: sale.order") }
+                return (.object(["type": "ir.actions.act_window", "res_model": "sale.order.cancel"]), [])
+            }
             guard orders.allSatisfy({ !$0.locked }) else {
                 throw .user("You cannot cancel a locked order. Please unlock it first.")
             }
-            return (.bool(true), orders.map { .state(order: $0.id, "cancel", at: now) })
+            return (
+                .bool(true),
+                orders.map { .state(order: $0.id, "cancel", at: now) }
+                    + StandInStock(call: call).cancel(orders.flatMap { books.pickings(of: $0.id) }, books)
+            )
+        case "action_draft":
+            return (
+                .bool(true),
+                orders.filter { $0.state == "cancel" || $0.state == "sent" }
+                    .map { .state(order: $0.id, "draft", at: now) }
+            )
         case "action_lock": return (.null, orders.map { .locked(order: $0.id, true, at: now) })
         case "action_unlock": return (.null, orders.map { .locked(order: $0.id, false, at: now) })
         case "message_post": return try post(call, orders, &books)
@@ -81,6 +116,21 @@ struct StandInMethods {
             }
             return (.object(names), [])
         default: throw .notFound("The method 'sale.order.\(method)' does not exist")
+        }
+    }
+
+    private static func move(
+        _ method: String, _ call: StandInCall, _ books: inout StandInBooks
+    ) throws(StandInException) -> (StandInValue, [StandInFact]) {
+        let pickings = try StandInRules.pickings(call, books)
+        let stock = StandInStock(call: call)
+        switch method {
+        case "button_validate": return try stock.validate(pickings, &books)
+        case "action_assign": return (.bool(true), try stock.assign(pickings, books))
+        case "do_unreserve": return (.null, stock.unreserve(pickings, books))
+        case "action_cancel": return (.bool(true), stock.cancel(pickings, books))
+        case "write": return (.bool(true), try stock.write(pickings, books))
+        default: throw .notFound("The method 'stock.picking.\(method)' does not exist")
         }
     }
 

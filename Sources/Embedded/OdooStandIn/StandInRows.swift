@@ -25,14 +25,23 @@ struct StandInRows {
         return .integer(count)
     }
 
-    /// `read` of sales orders: missing ones are left out, hidden ones are an AccessError.
-    func readOrders() throws(StandInException) -> StandInValue {
-        let fields = try fields("sale.order")
+    /// `read`: missing records are left out, hidden ones are an AccessError.
+    func read(_ model: String) throws(StandInException) -> StandInValue {
+        let fields = try fields(model)
         var rows: [StandInValue] = []
         for id in try call.ids() ?? [] {
-            guard let order = books.orders[id] else { continue }
-            guard call.companies.contains(order.company) else { throw .hidden }
-            rows.append(try project(row(order), fields, "sale.order"))
+            let found: (company: Int, row: StandInValue)?
+            switch model {
+            case "sale.order": found = books.orders[id].map { ($0.company, row($0)) }
+            case "stock.picking": found = books.pickings[id].map { ($0.company, row($0)) }
+            case "account.move": found = books.invoices[id].map { ($0.company, row($0)) }
+            case "stock.move":
+                found = books.moves[id].map { (books.pickings[$0.picking]?.company ?? 1, row($0)) }
+            default: found = try all(model, []).first { $0["id"]?.asInteger == id }.map { (call.companies[0], $0) }
+            }
+            guard let found else { continue }
+            guard call.companies.contains(found.company) else { throw .hidden }
+            rows.append(try project(found.row, fields, model))
         }
         return .list(rows)
     }
@@ -66,6 +75,19 @@ struct StandInRows {
                     "date": .text($0.date),
                 ])
             }
+        case "stock.move": return chosenMoves(domain).map(row)
+        case "stock.picking":
+            return books.pickings.values.filter { call.companies.contains($0.company) }
+                .sorted { $0.id < $1.id }.map(row)
+        case "account.move":
+            return books.invoices.values.filter { call.companies.contains($0.company) }
+                .sorted { $0.id < $1.id }.map(row)
+        case "crm.tag":
+            return books.tags.sorted { $0.key < $1.key }.map {
+                .object(["id": .integer($0.key), "name": .text($0.value)])
+            }
+        case "sale.order.line":
+            return books.orders.values.filter { call.companies.contains($0.company) }.flatMap(lineRows)
         case "sale.order":
             return books.orders.values.filter { call.companies.contains($0.company) }
                 .sorted { $0.id < $1.id }.map(row)
@@ -99,10 +121,82 @@ struct StandInRows {
             "warehouse_id": .list([.integer(order.warehouse), .text(warehouse?.name ?? "")]),
             "partner_id": .list([.integer(order.partner), .text(partner?.name ?? "")]),
             "amount_total": .number(order.total), "order_line": .list(order.lines.map { .integer($0.id) }),
-            "picking_ids": .list([]), "invoice_ids": .list([]), "invoice_count": 0, "invoice_status": "no",
-            "delivery_status": order.state == "sale" ? "pending" : .bool(false), "effective_date": .bool(false),
+            "picking_ids": .list(books.pickings(of: order.id).map { .integer($0.id) }),
+            "invoice_ids": .list(books.invoices(of: order.id).map { .integer($0.id) }),
+            "invoice_count": .integer(books.invoices(of: order.id).count),
+            "invoice_status": .text(books.invoiceStatus(order)), "delivery_status": books.deliveryStatus(order),
+            "effective_date": books.pickings(of: order.id).last { $0.end == "done" }.map { .text($0.date) }
+                ?? .bool(false),
             "tag_ids": .list(order.tags.map(StandInValue.integer)), "write_date": .text(order.writeDate),
         ])
+    }
+
+    private func row(_ picking: StandInPicking) -> StandInValue {
+        let moves = books.moves(of: picking.id)
+        let state = picking.end ?? (moves.contains { $0.quantity > 0 } ? "assigned" : "confirmed")
+        let isCovered = moves.allSatisfy { $0.quantity >= $0.demand }
+        return .object([
+            "id": .integer(picking.id), "name": .text("OUT/\(picking.id)"), "state": .text(state),
+            "origin": .text(StandInRules.orderName(picking.order)),
+            "sale_id": .list([.integer(picking.order), .text(StandInRules.orderName(picking.order))]),
+            "backorder_id": picking.backorderOf.map { .list([.integer($0), .text("OUT/\($0)")]) } ?? .bool(false),
+            "carrier_id": picking.carrier.map { .list([.integer($0), "Carrier"]) } ?? .bool(false),
+            "carrier_tracking_ref": picking.tracking.isEmpty ? .bool(false) : .text(picking.tracking),
+            "scheduled_date": .text(picking.date),
+            "date_done": picking.end == "done" ? .text(picking.date) : .bool(false),
+            "products_availability": picking.end != nil
+                ? .bool(false) : isCovered ? "Available" : "Not Available",
+            "company_id": books.companyPair(picking.company), "write_date": .text(picking.date),
+        ])
+    }
+
+    private func row(_ move: StandInMove) -> StandInValue {
+        let code = books.product(move.product)?.code ?? ""
+        return .object([
+            "id": .integer(move.id), "product_id": .list([.integer(move.product), .text("[\(code)]")]),
+            "product_uom_qty": .number(move.demand), "quantity": .number(move.quantity),
+            "picked": .bool(move.picked), "state": .text(move.state),
+            "picking_id": .list([.integer(move.picking), .text("OUT/\(move.picking)")]),
+            "sale_line_id": .list([.integer(move.line), .text("[\(code)]")]),
+            "origin_returned_move_id": .bool(false),
+        ])
+    }
+
+    private func row(_ invoice: StandInInvoice) -> StandInValue {
+        .object([
+            "id": .integer(invoice.id),
+            "name": invoice.posted ? .text(StandInInvoices.name(invoice)) : .bool(false),
+            "state": invoice.posted ? "posted" : "draft", "move_type": "out_invoice", "payment_state": "not_paid",
+            "invoice_origin": .text(invoice.orders.map(StandInRules.orderName).joined(separator: ", ")),
+            "amount_total": .number(invoice.total),
+            "invoice_date": invoice.posted ? .text(String(invoice.date.prefix(10))) : .bool(false),
+            "company_id": books.companyPair(invoice.company), "write_date": .text(invoice.date),
+        ])
+    }
+
+    private func lineRows(_ order: StandInOrder) -> [StandInValue] {
+        let delivered = books.delivered(order)
+        let invoiced = books.invoiced(order)
+        return order.lines.map {
+            .object([
+                "id": .integer($0.id),
+                "order_id": .list([.integer(order.id), .text(StandInRules.orderName(order.id))]),
+                "product_id": .list([.integer($0.product), .text(books.product($0.product)?.code ?? "")]),
+                "product_uom_qty": .number(Double($0.quantity) ?? 0), "qty_delivered": .number(delivered[$0.id] ?? 0),
+                "qty_invoiced": .number(invoiced[$0.id] ?? 0),
+            ])
+        }
+    }
+
+    /// Moves of the deliveries that the domain names; all of them without any.
+    private func chosenMoves(_ domain: [StandInValue]) -> [StandInMove] {
+        for term in domain {
+            guard let parts = term.asList, parts.count == 3, parts[0].asText == "picking_id" else { continue }
+            let ids = (parts[2].asList ?? [parts[2]]).compactMap(\.asInteger)
+            return ids.sorted().compactMap { books.pickings[$0] }.filter { call.companies.contains($0.company) }
+                .flatMap { books.moves(of: $0.id) }.sorted { $0.id < $1.id }
+        }
+        return books.moves.values.sorted { $0.id < $1.id }
     }
 
     // MARK: Domains

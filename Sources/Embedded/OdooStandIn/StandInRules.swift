@@ -6,6 +6,8 @@ struct StandInCall: Sendable {
     var companies: [Int]
     /// Wall clock as Odoo writes it.
     var now: String
+    /// The server's release: 18 or 19.
+    var release = 19
 
     var isUpdateMode: Bool { body["context"]?["mode"]?.asText == "update" }
     var isNoUpdate: Bool { body["context"]?["noupdate"]?.isTrue ?? false }
@@ -60,6 +62,26 @@ enum StandInRules {
             StandInMessage(
                 id: books.newID(), model: "sale.order", record: order, body: "<p>Sales Order created</p>",
                 type: "notification", subtype: "Note", date: call.now))
+    }
+
+    static func pickings(_ call: StandInCall, _ books: StandInBooks) throws(StandInException) -> [StandInPicking] {
+        var pickings: [StandInPicking] = []
+        for id in try call.ids() ?? [] {
+            guard let picking = books.pickings[id] else { throw .missing("stock.picking", id) }
+            guard call.companies.contains(picking.company) else { throw .hidden }
+            pickings.append(picking)
+        }
+        return pickings
+    }
+
+    static func invoices(_ call: StandInCall, _ books: StandInBooks) throws(StandInException) -> [StandInInvoice] {
+        var invoices: [StandInInvoice] = []
+        for id in try call.ids() ?? [] {
+            guard let invoice = books.invoices[id] else { throw .missing("account.move", id) }
+            guard call.companies.contains(invoice.company) else { throw .hidden }
+            invoices.append(invoice)
+        }
+        return invoices
     }
 
     /// The orders of a call of an action, each there and visible.

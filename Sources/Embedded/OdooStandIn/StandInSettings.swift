@@ -25,12 +25,15 @@ public struct OdooStandInSettings: Sendable {
         public var name: String
         /// Name of the company that it belongs to; nil: all.
         public var company: String?
+        /// How much of a product each warehouse has; nil: as much as anybody wants.
+        public var stock: Double?
 
         /// A product, a customer or a carrier; see the properties.
-        public init(code: String, name: String, company: String? = nil) {
+        public init(code: String, name: String, company: String? = nil, stock: Double? = nil) {
             self.code = code
             self.name = name
             self.company = company
+            self.stock = stock
         }
     }
 
@@ -57,14 +60,21 @@ public struct OdooStandInSettings: Sendable {
         public var key: String
         /// Names of the companies that the user may see; empty: all.
         public var companies: [String]
+        /// Login, for `/jsonrpc`; nil: any.
+        public var login: String?
 
         /// A user; see the properties.
-        public init(key: String, companies: [String] = []) {
+        public init(key: String, companies: [String] = [], login: String? = nil) {
             self.key = key
             self.companies = companies
+            self.login = login
         }
     }
 
+    /// Release that it is like: 19, or 18, which has no `/json/2` and asks before it cancels a confirmed order.
+    public var release = 19
+    /// Whether its companies mail customers when goods leave.
+    public var mailsOnShipping = false
     /// Port of 127.0.0.1; 0: any free one.
     public var port: Int
     /// Name of the database.
@@ -152,6 +162,13 @@ public enum StandInLatency: Equatable, Sendable {
         case "sale.order/action_cancel": 20 + 10 * records
         case "sale.order/message_post": 22
         case "sale.order/write", "sale.order/action_lock", "sale.order/action_unlock": 12 + 0.2 * records
+        case "stock.picking/button_validate": 70 + 22 * records
+        case "stock.picking/action_assign", "stock.picking/do_unreserve", "stock.picking/action_cancel":
+            20 + 12 * records
+        case "stock.picking/write": 12 + 1.5 * records
+        case "sale.advance.payment.inv/create_invoices": 170 + 49 * records
+        case "account.move/action_post": 100 + 58 * records
+        case "stock.move/search_read": 14 + 0.5 * records
         case "sale.order/read", "sale.order/search_read": 14 + 0.3 * records
         default: 15
         }

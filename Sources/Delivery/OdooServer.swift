@@ -1,0 +1,133 @@
+internal import Odoo
+internal import OrderEvents
+internal import Synchronization
+
+/// One Odoo with its limits: every call to it goes through here, whichever legal entity it is for.
+///
+/// Any thread. Nobody waits here longer than others' calls take: while the server fails, calls are refused at once.
+final class OdooServer: Sendable {
+    private struct State {
+        var gate: CallGate
+        var waiting: [Int: CheckedContinuation<Bool, Never>] = [:]
+        var nextTicket = 0
+        /// When the gate is looked at again by itself (monotonic nanoseconds).
+        var alarm: Int64?
+        /// Until when the visit that tries whether the server is back is somebody else's (monotonic nanoseconds).
+        var trying: Int64 = 0
+    }
+
+    private let state: Mutex<State>
+
+    init() { state = Mutex(State(gate: CallGate())) }
+
+    func join(weight: Int, ratePerSecond: Double, ceiling: Int) -> Int {
+        state.withLock { $0.gate.join(weight: weight, ratePerSecond: ratePerSecond, ceiling: ceiling) }
+    }
+
+    var breaker: Breaker { state.withLock { $0.gate.breaker } }
+    var limit: Int { state.withLock { $0.gate.limit.value } }
+
+    /// How long one visit has to try whether the server is back, before another one may.
+    private static let tryInterval: Int64 = 500_000_000
+
+    /// Whether the caller is the one that may try whether the server is back: of all that share it, one at a time.
+    func mayTry() -> Bool {
+        state.withLock { state in
+            let now = Destination.nanoseconds()
+            guard state.gate.breaker.admits(now: now), now >= state.trying else { return false }
+            state.trying = now + Self.tryInterval
+            return true
+        }
+    }
+
+    /// Waits for the turn of a call; false: it is not to be made.
+    ///
+    /// A call whose turn came has to be ended by `left`.
+    func enter(member: Int, _ urgency: CallGate.Urgency) async -> Bool {
+        await withCheckedContinuation { continuation in
+            state.withLock { state in
+                let ticket = state.nextTicket
+                state.nextTicket += 1
+                state.waiting[ticket] = continuation
+                state.gate.ask(ticket, member: member, urgency)
+            }
+            pump()
+        }
+    }
+
+    func left(member: Int, _ outcome: CallGate.Outcome) {
+        state.withLock { $0.gate.ended(member: member, outcome, now: Destination.nanoseconds()) }
+        pump()
+    }
+
+    private func pump() {
+        var resumed: [(CheckedContinuation<Bool, Never>, Bool)] = []
+        let alarm = state.withLock { state -> Int64? in
+            while true {
+                switch state.gate.next(now: Destination.nanoseconds()) {
+                case .start(let ticket):
+                    if let waiting = state.waiting.removeValue(forKey: ticket) { resumed.append((waiting, true)) }
+                case .refuse(let tickets):
+                    for ticket in tickets {
+                        if let waiting = state.waiting.removeValue(forKey: ticket) { resumed.append((waiting, false)) }
+                    }
+                case .wait(let until):
+                    if let alarm = state.alarm, alarm <= until { return nil }
+                    state.alarm = until
+                    return until
+                case .idle: return nil
+                }
+            }
+        }
+        for (waiting, goes) in resumed { waiting.resume(returning: goes) }
+        guard let alarm else { return }
+        Task {
+            let wait = alarm - Destination.nanoseconds()
+            if wait > 0 { try? await Task.sleep(nanoseconds: UInt64(wait)) }
+            state.withLock { if $0.alarm == alarm { $0.alarm = nil } }
+            pump()
+        }
+    }
+
+    /// How soon calls of an operation have to go.
+    static func urgency(_ operation: String) -> CallGate.Urgency {
+        switch operation {
+        case "sale.advance.payment.inv/create", "sale.advance.payment.inv/create_invoices", "account.move/read",
+            "account.move/action_post", "sale.order/message_post", "mail.message/search_read", "sale.order/action_lock":
+            .usual
+        default: .urgent
+        }
+    }
+
+    /// What the end of a call says about the server.
+    static func outcome(_ ended: WatchedAPI.Ended, now: Int64) -> CallGate.Outcome {
+        let (seconds, attoseconds) = ended.took.components
+        let answered = CallGate.Outcome.answered(
+            shape: "\(ended.operation) \(ConcurrencyLimit.sizeClass(ended.records))",
+            seconds: Double(seconds) + Double(attoseconds) * 1e-18)
+        guard let failure = ended.failure else { return answered }
+        switch failure.kind {
+        case .refused, .missing, .clientFault: return answered
+        case .retry: return .conflict
+        case .retryAfter(let seconds): return .wait(until: now + Int64(max(1, seconds)) * 1_000_000_000)
+        case .reconnect, .credentials, .configuration, .unknown: return .failed
+        }
+    }
+}
+
+/// The Odoos of a process, by their addresses: legal entities that have one in common share its limits.
+public final class OdooServers: Sendable {
+    private let servers = Mutex<[String: OdooServer]>([:])
+
+    /// No servers yet.
+    public init() {}
+
+    func server(_ url: String) -> OdooServer {
+        servers.withLock { servers in
+            if let known = servers[url] { return known }
+            let server = OdooServer()
+            servers[url] = server
+            return server
+        }
+    }
+}
