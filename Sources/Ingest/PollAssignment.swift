@@ -21,20 +21,22 @@ extension PollLoop {
                 note("partition.assigned", "assigned", sources)
             case .revoked(let sources):
                 let deadline = monotonicSeconds() + seconds(shared.settings.drainDeadline)
+                // Nothing was taken of those that wait to begin.
+                tellEnding(sources.filter { starting[$0] != nil })
                 for source in sources {
                     starting[source] = nil
                     if let one = held[source] { intake.shut(one.index) }
                 }
-                revoking.append((sources, deadline))
+                revoking.append((sources, deadline, false))
                 note("partition.revoking", "revoked", sources)
             case .lost(let sources):
                 release(sources)
                 revoking.removeAll { !Set($0.partitions).isDisjoint(with: sources) }
                 note("partition.lost", "lost", sources)
             case .unreadable(let place, let error):
-                skipUnreadable(place, error)
+                suspect(place, error)
             case .reachedEnd(let place):
-                if let one = held[place.source] { shared.ledger.reached(one.index, offset: place.offset) }
+                noteEnd(place)
             case .partitionFailed(let source, let error):
                 shared.log.warning(
                     "partition.unavailable",
@@ -77,8 +79,9 @@ extension PollLoop {
             let bound = max(shared.settings.pollWait, .milliseconds(100))
             let committed = try consumer.committed(sources, within: bound)
             let ends = try consumer.endOffsets(sources, within: bound)
+            let firsts = try consumer.startOffsets(sources, within: bound)
             lastStart = 0
-            begin(ready, answers, committed: committed, ends: ends)
+            begin(ready, answers, committed: committed, firsts: firsts, ends: ends)
         } catch {
             lastStart = monotonicSeconds()
             shared.log.warning("partition.start_delayed", [("error", .text(error.description))])
@@ -86,33 +89,38 @@ extension PollLoop {
     }
 
     private mutating func begin(
-        _ ready: [TopicPartition: Handover.Assignment], _ answers: [Handover.Assignment: Int64?],
-        committed: [PartitionOffset], ends: [PartitionOffset]
+        _ ready: [TopicPartition: Handover.Assignment], _ answers: [Handover.Assignment: PartitionOpening],
+        committed: [PartitionOffset], firsts: [PartitionOffset], ends: [PartitionOffset]
     ) {
         let committed = Dictionary(committed.map { ($0.source, $0.offset) }, uniquingKeysWith: { first, _ in first })
+        let firsts = Dictionary(firsts.map { ($0.source, $0.offset) }, uniquingKeysWith: { first, _ in first })
         let ends = Dictionary(ends.map { ($0.source, $0.offset) }, uniquingKeysWith: { first, _ in first })
         var offsets: [PartitionOffset] = []
         for (source, assignment) in ready {
-            guard let topic = shared.settings.topics.firstIndex(of: source.topic), let end = ends[source], end >= 0
+            guard let topic = shared.settings.topics.firstIndex(of: source.topic), let end = ends[source], end >= 0,
+                let first = firsts[source], first >= 0, let opening = answers[assignment]
             else { continue }
             let known = committed[source].flatMap { $0 >= 0 ? $0 : nil }
-            let start = StartOffset(ledgered: answers[assignment] ?? nil, committed: known, end: end)
-            tell(start, source, ledgered: answers[assignment] ?? nil, committed: known, end: end)
+            let start = StartOffset(ledgered: opening.nextOffset, committed: known, first: first, end: end)
+            tell(start, source, ledgered: opening.nextOffset, committed: known, end: end)
             let sourcePartition = SourcePartition(topic: source.topic, partition: source.partition)
             let handles = shared.metrics.handles(of: sourcePartition)
             shared.ledger.assign(assignment.partition, epoch: assignment.epoch, from: start.offset)
             intake.open(
                 assignment.partition, topic: Int32(topic), partition: source.partition, epoch: assignment.epoch,
                 from: start.offset, handles: handles)
+            let now = monotonicSeconds()
             var one = Held(
                 index: assignment.partition, epoch: assignment.epoch, handles: handles,
-                watch: PartitionWatch(now: monotonicSeconds()))
+                watch: PartitionWatch(now: now), lag: PartitionLag(now: now, logStart: first))
+            if let expired = start.expired { tellExpired(expired, source, handles) }
             one.start = start.offset
             one.confirmed = known
             // A ledger ahead of the commit (a crash between the two) is committed without waiting for new records.
             if let offset = start.offset, offset > known ?? -1 { one.committable = offset }
             held[source] = one
             starting[source] = nil
+            beginCaution(source, assignment.partition, opening)
             offsets.append(PartitionOffset(source, start.offset ?? PartitionOffset.beginning))
         }
         shared.handover.withLock { state in
@@ -143,12 +151,18 @@ extension PollLoop {
         // Whoever is settled waits only for the ledger thread.
         shared.handover.change { $0.isUrgent = true }
         let now = monotonicSeconds()
-        var waiting: [(partitions: [TopicPartition], deadline: Double)] = []
-        for entry in revoking {
+        var waiting: [(partitions: [TopicPartition], deadline: Double, isEnding: Bool)] = []
+        for var entry in revoking {
             let isSettled = isSettled(entry.partitions)
-            if !isSettled, now < entry.deadline {
-                waiting.append(entry)
-                continue
+            if now < entry.deadline {
+                if isSettled, !entry.isEnding {
+                    entry.isEnding = true
+                    tellEnding(entry.partitions)
+                }
+                if !isSettled || isEnding(entry.partitions) {
+                    waiting.append(entry)
+                    continue
+                }
             }
             if !isSettled {
                 let indexes = entry.partitions.compactMap { held[$0]?.index }
@@ -160,6 +174,22 @@ extension PollLoop {
             rebalance = (now, 2)
         }
         revoking = waiting
+    }
+
+    /// Has the store told that the readings of `sources` end in good order.
+    func tellEnding(_ sources: [TopicPartition]) {
+        let endings = sources.compactMap { assignment(of: $0) }
+        shared.handover.change { $0.endings.formUnion(endings) }
+    }
+
+    /// Whether the store has still to be told.
+    func isEnding(_ sources: [TopicPartition]) -> Bool {
+        let endings = sources.compactMap { assignment(of: $0) }
+        return shared.handover.withLock { state in endings.contains { state.endings.contains($0) } }
+    }
+
+    private func assignment(of source: TopicPartition) -> Handover.Assignment? {
+        held[source].map { Handover.Assignment(partition: $0.index, epoch: $0.epoch) } ?? starting[source]
     }
 
     /// Whether everything that was taken from `sources` is in the store's ledger.
@@ -194,6 +224,8 @@ extension PollLoop {
             }
             held[source] = nil
             starting[source] = nil
+            suspects[source] = nil
+            cautions[source] = nil
         }
         attempt("consumer.unassign_failed") { consumer throws(KafkaError) in try consumer.unassign(sources) }
         shared.noteAssigned(held.count)
