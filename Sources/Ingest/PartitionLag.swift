@@ -36,7 +36,8 @@ struct PartitionLag {
             self.polled = polled
             movedAt = now
         }
-        if isPaused { return true }
+        // The log's start is asked for once at the beginning.
+        if isPaused || logStart == nil { return true }
         let isBehind = high.map { $0 > polled ?? 0 } ?? true
         return now - movedAt >= (isBehind ? Self.patience : Self.idlePatience)
     }

@@ -79,9 +79,8 @@ extension PollLoop {
             let bound = max(shared.settings.pollWait, .milliseconds(100))
             let committed = try consumer.committed(sources, within: bound)
             let ends = try consumer.endOffsets(sources, within: bound)
-            let firsts = try consumer.startOffsets(sources, within: bound)
             lastStart = 0
-            begin(ready, answers, committed: committed, firsts: firsts, ends: ends)
+            begin(ready, answers, committed: committed, ends: ends)
         } catch {
             lastStart = monotonicSeconds()
             shared.log.warning("partition.start_delayed", [("error", .text(error.description))])
@@ -90,18 +89,17 @@ extension PollLoop {
 
     private mutating func begin(
         _ ready: [TopicPartition: Handover.Assignment], _ answers: [Handover.Assignment: PartitionOpening],
-        committed: [PartitionOffset], firsts: [PartitionOffset], ends: [PartitionOffset]
+        committed: [PartitionOffset], ends: [PartitionOffset]
     ) {
         let committed = Dictionary(committed.map { ($0.source, $0.offset) }, uniquingKeysWith: { first, _ in first })
-        let firsts = Dictionary(firsts.map { ($0.source, $0.offset) }, uniquingKeysWith: { first, _ in first })
         let ends = Dictionary(ends.map { ($0.source, $0.offset) }, uniquingKeysWith: { first, _ in first })
         var offsets: [PartitionOffset] = []
         for (source, assignment) in ready {
             guard let topic = shared.settings.topics.firstIndex(of: source.topic), let end = ends[source], end >= 0,
-                let first = firsts[source], first >= 0, let opening = answers[assignment]
+                let opening = answers[assignment]
             else { continue }
             let known = committed[source].flatMap { $0 >= 0 ? $0 : nil }
-            let start = StartOffset(ledgered: opening.nextOffset, committed: known, first: first, end: end)
+            let start = StartOffset(ledgered: opening.nextOffset, committed: known, end: end)
             tell(start, source, ledgered: opening.nextOffset, committed: known, end: end)
             let sourcePartition = SourcePartition(topic: source.topic, partition: source.partition)
             let handles = shared.metrics.handles(of: sourcePartition)
@@ -112,8 +110,7 @@ extension PollLoop {
             let now = monotonicSeconds()
             var one = Held(
                 index: assignment.partition, epoch: assignment.epoch, handles: handles,
-                watch: PartitionWatch(now: now), lag: PartitionLag(now: now, logStart: first))
-            if let expired = start.expired { tellExpired(expired, source, handles) }
+                watch: PartitionWatch(now: now), lag: PartitionLag(now: now))
             one.start = start.offset
             one.confirmed = known
             // A ledger ahead of the commit (a crash between the two) is committed without waiting for new records.

@@ -53,7 +53,7 @@ struct PollLoop: ~Copyable {
     var lastSurvey = 0.0
     var lastQuestion = 0.0
     /// What the brokers are asked about: how far each partition was polled then, and what was jumped over.
-    var question: (polled: [TopicPartition: Int64?], gaps: [Int32: Range<Int64>])?
+    var question: (polled: [TopicPartition: Int64?], gaps: [Int32: Range<Int64>], wasBrokerAway: Bool)?
     var lastCommit = 0.0
     var lastStart = 0.0
     /// When a revocation was answered (seconds) and how many assignments end the rebalance: the one that completes

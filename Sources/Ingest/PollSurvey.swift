@@ -52,7 +52,7 @@ extension PollLoop {
         for (source, one) in held where gaps[one.index] != nil { doubtful[source] = intake.expected(one.index) }
         if doubtful.isEmpty { return }
         lastQuestion = now
-        question = (doubtful, gaps)
+        question = (doubtful, gaps, isBrokerAway)
         probe.askLogs(Array(doubtful.keys))
     }
 
@@ -61,7 +61,8 @@ extension PollLoop {
         self.question = nil
         // Brokers that do not answer are asked again; what is known stays.
         if logs.isEmpty { return }
-        noteBrokers(areAway: false)
+        // An answer to a question of before says nothing.
+        if question.wasBrokerAway { noteBrokers(areAway: false) }
         for log in logs {
             guard let one = held[log.source], let polled = question.polled[log.source] else { continue }
             held[log.source]?.lag.answered(start: log.start, end: log.end, polled: polled)

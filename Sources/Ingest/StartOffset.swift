@@ -16,17 +16,14 @@ struct StartOffset: Equatable {
     var offset: Int64?
     /// What is odd about it.
     var remark: Remark?
-    /// Offsets in front of it that retention removed before anybody read them.
-    var expired: Range<Int64>?
 
     /// Decides.
     ///
     /// - Parameters:
     ///   - ledgered: offset behind the last ledgered stretch, or nil.
     ///   - committed: what the group committed, or nil.
-    ///   - first: the oldest offset that the log keeps.
     ///   - end: offset behind the log's newest record.
-    init(ledgered: Int64?, committed: Int64?, first: Int64 = 0, end: Int64) {
+    init(ledgered: Int64?, committed: Int64?, end: Int64) {
         let usable = committed.flatMap { $0 <= end ? $0 : nil }
         if let ledgered, ledgered > end {
             offset = usable
@@ -41,10 +38,6 @@ struct StartOffset: Equatable {
             } else if committed != nil {
                 remark = .ledgerBehindCommitted
             }
-        }
-        if let offset, offset < first {
-            expired = offset..<first
-            self.offset = first
         }
     }
 }

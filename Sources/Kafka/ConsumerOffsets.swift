@@ -54,26 +54,11 @@ extension Consumer {
     /// With `isolation.level` `read_committed` what lies in an open transaction, and behind it, is not there yet.
     public func endOffsets(_ sources: [TopicPartition], within bound: Duration) throws(KafkaError) -> [PartitionOffset]
     {
-        try offsets(of: sources, at: PartitionOffset.end, "reading log ends", within: bound)
-    }
-
-    /// The oldest offset that the log of each of `sources` keeps.
-    ///
-    /// Asks the brokers, waiting at most `bound`. `watermarks` knows it only where statistics are on.
-    public func startOffsets(
-        _ sources: [TopicPartition], within bound: Duration
-    ) throws(KafkaError) -> [PartitionOffset] {
-        try offsets(of: sources, at: PartitionOffset.beginning, "reading log starts", within: bound)
-    }
-
-    private func offsets(
-        of sources: [TopicPartition], at place: Int64, _ context: String, within bound: Duration
-    ) throws(KafkaError) -> [PartitionOffset] {
         if sources.isEmpty { return [] }
-        let list = TopicPartitionList(offsets: sources.map { PartitionOffset($0, place) })
+        let list = TopicPartitionList(offsets: sources.map { PartitionOffset($0, PartitionOffset.end) })
         let code = unsafe rd_kafka_offsets_for_times(handle, list.list, milliseconds(bound))
-        if code != RD_KAFKA_RESP_ERR_NO_ERROR { throw KafkaError(code, context) }
-        if let error = list.firstError { throw KafkaError(error, context) }
+        if code != RD_KAFKA_RESP_ERR_NO_ERROR { throw KafkaError(code, "reading log ends") }
+        if let error = list.firstError { throw KafkaError(error, "reading log ends") }
         return list.offsets
     }
 

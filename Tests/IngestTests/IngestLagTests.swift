@@ -164,7 +164,7 @@ import Testing
         #expect(eventually { (one.fixture.sink.offsets.last ?? 0) >= 9 && one.records == 0 })
         let first = try #require(one.fixture.sink.offsets.first)
         #expect(first >= 6)
-        #expect(one.expired == Double(first - 2))
+        #expect(eventually { one.expired == Double(first - 2) })
         #expect(one.fixture.log.has("log.expired_unread"))
         #expect(eventually { one.isStatus("ok") })
 

@@ -72,14 +72,6 @@ import Testing
         #expect(read(500) == .stall)
     }
 
-    @Test func whatRetentionRemovedIsToldAndNotWaitedFor() {
-        let start = StartOffset(ledgered: 4, committed: 3, first: 7, end: 10)
-        #expect(start.offset == 7)
-        #expect(start.expired == 4..<7)
-        #expect(StartOffset(ledgered: 7, committed: nil, first: 7, end: 10).expired == nil)
-        #expect(StartOffset(ledgered: nil, committed: nil, first: 7, end: 10).expired == nil)
-    }
-
     @Test func withoutBrokersNobodyKnowsThatThereIsNothingToRead() {
         var watch = PartitionWatch(now: 0)
         func look(_ now: Double, _ isReachable: Bool) -> PartitionStatus {
