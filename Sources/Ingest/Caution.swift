@@ -12,8 +12,8 @@ struct Caution {
     static let uncleanEnds = 2
     /// Ends of one record alone after which it is given up.
     static let suspectEnds = 3
-    /// Records that are taken alone; then the partition counts as healthy.
-    static let records = 1000
+    /// Records of a partition that are taken alone; then it counts as healthy.
+    static let records = 200
 
     /// What to do now.
     enum Step: Equatable {

@@ -18,13 +18,19 @@ extension PollLoop {
     /// Takes what may be taken of partitions that are read with care.
     mutating func stepCarefully() {
         if cautions.isEmpty { return }
-        for source in Array(cautions.keys) {
-            guard let one = held[source] else {
-                cautions[source] = nil
-                continue
-            }
-            stepCarefully(source, one)
+        cautions = cautions.filter { held[$0.key] != nil }
+        // One record in the whole process, and its outcome ledgered before the next: who ends the process must be the
+        // only one in hand, or others that were in hand with it would be given up too.
+        let indexes = cautions.keys.compactMap { held[$0]?.index }
+        let isBusy = shared.handover.withLock { state in
+            indexes.contains { !state.isSettled($0, in: shared.ledger) }
         }
+        if isBusy {
+            shared.handover.change { $0.isUrgent = true }
+            return
+        }
+        let waiting = held.filter { cautions[$0.key] != nil && intake.isHolding($0.value.index) }
+        if let first = waiting.min(by: { $0.value.index < $1.value.index }) { stepCarefully(first.key, first.value) }
     }
 
     private mutating func stepCarefully(_ source: TopicPartition, _ one: Held) {
