@@ -51,6 +51,7 @@ let package = Package(
                 .embedInCode("Migrations/007_routes.sql"),
                 .embedInCode("Migrations/008_indexes.sql"),
                 .embedInCode("Migrations/009_writes.sql"),
+                .embedInCode("Migrations/010_readings.sql"),
                 .embedInCode("Migrations/011_ownership.sql"),
             ]),
         stage("Workers", ["Store", "Postgres", "OrderEvents", "Orders", "Partitioner", "Metrics"]),

@@ -151,7 +151,7 @@ public struct DeadLetterProducer: ~Copyable {
     private static func stage(_ reason: DeadLetter.Reason) -> String {
         switch reason {
         case .tombstone, .empty, .tooLarge, .notUTF8, .notJSON, .missingField, .wrongType, .invalidValue,
-            .unsupportedVersion, .brokerError:
+            .unsupportedVersion, .brokerError, .crashed:
             "VALUE_CONVERTER"
         case .unknownLegalEntity, .unknownTopic:
             "TRANSFORMATION"

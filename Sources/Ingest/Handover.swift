@@ -18,8 +18,12 @@ struct Handover {
 
     // To the ledger thread.
 
-    /// Assignments whose ledgered offset is wanted.
+    /// Assignments whose reading is to begin.
     var questions: Set<Assignment> = []
+    /// Records that are to be taken alone, when that is noted.
+    var takes: [Assignment: Int64] = [:]
+    /// Assignments whose reading ends in good order.
+    var endings: Set<Assignment> = []
     /// Somebody waits for ledgered work: do not wait for the interval.
     var isUrgent = false
     /// The ledger thread ends; what is not appended stays for the next start.
@@ -27,8 +31,10 @@ struct Handover {
 
     // To the poll thread.
 
-    /// Ledgered offsets that were asked for.
-    var answers: [Assignment: Int64?] = [:]
+    /// What is known of partitions whose reading begins.
+    var answers: [Assignment: PartitionOpening] = [:]
+    /// Records whose being taken alone is noted.
+    var taken: [Assignment: Int64] = [:]
     /// The newest committable offset of each partition.
     var commits: [Int32: Committable] = [:]
     /// Assignments whose stretch the store refused: another owner was there.
@@ -51,6 +57,9 @@ struct Handover {
     mutating func forget(_ partition: Int32) {
         questions = questions.filter { $0.partition != partition }
         answers = answers.filter { $0.key.partition != partition }
+        takes = takes.filter { $0.key.partition != partition }
+        taken = taken.filter { $0.key.partition != partition }
+        endings = endings.filter { $0.partition != partition }
         refused = refused.filter { $0.partition != partition }
         commits[partition] = nil
     }

@@ -6,6 +6,7 @@ public final class IngestMetrics: Sendable {
     private let lagRecords: GaugeFamily
     private let lagSeconds: GaugeFamily
     private let status: StateSetFamily
+    private let expired: CounterFamily
     private let group: String
     /// Bursts polled and how many records they brought.
     let burstRecords: Histogram
@@ -27,15 +28,22 @@ public final class IngestMetrics: Sendable {
             "sluice_ingest_records_total", help: "Records taken from Kafka, counted at the poll.",
             labels: ["topic", "partition"])
         lagRecords = registry.gauge(
-            "sluice_consumer_lag_records", help: "Offsets between the group's committed offset and the end of the log.",
+            "sluice_consumer_lag_records",
+            help: "Offsets between the group's committed offset and the end of what can be read.",
             labels: ["topic", "partition", "consumergroup"])
         lagSeconds = registry.gauge(
             "sluice_consumer_lag_seconds",
-            help: "Age of the oldest uncommitted record by its timestamp in the log; 0 when caught up.",
+            help: """
+                Age of the oldest uncommitted record by its timestamp in the log, or since when there has been lag \
+                while that is not known; 0 when caught up.
+                """,
             labels: ["topic", "partition", "consumergroup"])
         status = registry.stateSet(
             "sluice_consumer_partition_status", help: "How the reading of a partition is doing.",
             labels: ["topic", "partition"], states: PartitionStatus.allCases.map(\.rawValue))
+        expired = registry.counter(
+            "sluice_ingest_expired_offsets_total",
+            help: "Offsets that retention removed from the log before they were read.", labels: ["topic", "partition"])
         burstRecords = registry.histogram(
             "sluice_ingest_burst_records", help: "Records brought by one poll burst that brought any.",
             buckets: [1, 10, 100, 500, 1000, 2000, 4000]
@@ -64,7 +72,8 @@ public final class IngestMetrics: Sendable {
         return Handles(
             records: records.with(source.topic, partition),
             lagRecords: lagRecords.with(source.topic, partition, group),
-            lagSeconds: lagSeconds.with(source.topic, partition, group), status: status.with(source.topic, partition))
+            lagSeconds: lagSeconds.with(source.topic, partition, group), status: status.with(source.topic, partition),
+            expired: expired.with(source.topic, partition))
     }
 
     /// Takes the lag of a partition that is read by somebody else now off the page; its counter and status stay.
@@ -79,5 +88,6 @@ public final class IngestMetrics: Sendable {
         let lagRecords: Gauge
         let lagSeconds: Gauge
         let status: StateSet
+        let expired: Counter
     }
 }

@@ -13,6 +13,8 @@ final class Intake {
         var partitions = IntakePartitions()
         var records: [LedgerRecord] = []
         var burst: [Taken] = []
+        /// Records of partitions that are read with care, which wait to be taken; at most a burst.
+        var waiting: [Int32: [HeldRecord]] = [:]
 
         mutating func take(_ message: borrowing Message, _ decoder: any RecordDecoding) {
             let index = partitions.index(topic: message.topic, partition: message.partition)
@@ -20,6 +22,12 @@ final class Intake {
             let logged = message.timestamp.map { Timestamp(microseconds: $0.milliseconds * 1000) }
             let source = SourcePosition(
                 partition: index, epoch: epoch, offset: message.offset, loggedAt: logged, polledAt: wallClock())
+            if !waiting.isEmpty, waiting[index] != nil {
+                // Neither counted nor looked at.
+                waiting[index]?.append(HeldRecord(message, source))
+                partitions.pass(index, offset: message.offset)
+                return
+            }
             count(source)
             // Keys and headers are copied only if the decoder asks: most records need neither.
             let taken = decoder.decode(
@@ -29,6 +37,18 @@ final class Intake {
                 }, source: source)
             if case .event(let event) = taken { records[records.count - 1].entity = event.entity }
             burst.append(taken)
+        }
+
+        /// Takes the first of the records that wait, `unseen` as a dead letter.
+        mutating func takeHeld(_ index: Int32, _ limit: Int, unseen: Bool, _ decoder: any RecordDecoding) {
+            guard let held = waiting[index] else { return }
+            for record in held.prefix(limit) {
+                count(record.source)
+                let taken = unseen ? .deadLetter(record.givenUp) : record.decode(decoder)
+                if case .event(let event) = taken { records[records.count - 1].entity = event.entity }
+                burst.append(taken)
+            }
+            waiting[index] = Array(held.dropFirst(limit))
         }
 
         mutating func count(_ source: SourcePosition) {
@@ -63,7 +83,25 @@ final class Intake {
     func shut(_ index: Int32) { state.partitions.shut(index) }
 
     /// Forgets a partition.
-    func close(_ index: Int32) { state.partitions.close(index) }
+    func close(_ index: Int32) {
+        state.partitions.close(index)
+        state.waiting[index] = nil
+    }
+
+    /// Keeps the records of a partition from now on, until they are taken one by one.
+    func beginHolding(_ index: Int32) { state.waiting[index] = [] }
+    func endHolding(_ index: Int32) { state.waiting[index] = nil }
+
+    /// Whether records wait to be taken one by one.
+    func isHolding(_ index: Int32) -> Bool { firstHeld(index) != nil }
+
+    /// Offset of the first record that waits.
+    func firstHeld(_ index: Int32) -> Int64? { state.waiting[index]?.first?.source.offset }
+
+    /// Takes the first `limit` of the records that wait; `unseen` ones become dead letters without being looked at.
+    func takeHeld(_ index: Int32, _ limit: Int, unseen: Bool) {
+        state.takeHeld(index, limit, unseen: unseen, decoder)
+    }
 
     /// The offset behind the newest record taken, or where reading began.
     func expected(_ index: Int32) -> Int64? { state.partitions.expected(index) }
@@ -78,23 +116,19 @@ final class Intake {
     /// It is counted before it is decoded.
     func take(_ message: borrowing Message) { state.take(message, decoder) }
 
-    /// Takes an offset that the consumer cannot read as a dead letter.
-    ///
-    /// - Returns: the offset to go on with; nil when the partition is not being read.
-    func takeUnreadable(topic: Int32, partition: Int32, offset: Int64, error: KafkaError) -> Int64? {
-        let index = state.partitions.index(topic: topic, partition: partition)
-        // The library names the first offset of the whole batch, which may lie behind us already.
-        let place = max(offset, expected(index) ?? offset)
-        guard let epoch = state.partitions.admit(index, offset: place) else { return nil }
-        let source = SourcePosition(
-            partition: index, epoch: epoch, offset: place, loggedAt: nil, polledAt: wallClock())
-        state.count(source)
-        state.burst.append(
-            .deadLetter(
-                DeadLetter(
-                    source: source, reason: .brokerError, detail: "the record cannot be read: \(error.code)",
-                    channel: "", key: nil, payload: nil, payloadCount: 0)))
-        return place + 1
+    /// Takes offsets that cannot be read as dead letters, where the partition is being read.
+    func takeUnreadable(_ index: Int32, _ range: Range<Int64>, reason: DeadLetter.Reason, detail: String) {
+        for offset in range {
+            guard let epoch = state.partitions.admit(index, offset: offset) else { continue }
+            let source = SourcePosition(
+                partition: index, epoch: epoch, offset: offset, loggedAt: nil, polledAt: wallClock())
+            state.count(source)
+            state.burst.append(
+                .deadLetter(
+                    DeadLetter(
+                        source: source, reason: reason, detail: detail, channel: "", key: nil, payload: nil,
+                        payloadCount: 0)))
+        }
     }
 
     /// Counts the burst in the ledger, then offers it to the lanes.
@@ -114,10 +148,11 @@ final class Intake {
         return count
     }
 
-    /// Takes the oddities noted since the last call.
-    func takeOddities() -> (rewound: [Int32: Int64], skipped: [(partition: Int32, expected: Int64, found: Int64)]) {
-        state.partitions.takeOddities()
-    }
+    /// Takes the partitions that gave a record again since the last call, with the lowest such offset.
+    func takeRewound() -> [Int32: Int64] { state.partitions.takeRewound() }
+
+    /// Takes the widest gap of each partition since the last call.
+    func takeGaps() -> [Int32: Range<Int64>] { state.partitions.takeGaps() }
 }
 
 /// The wall clock in microseconds since the Unix epoch.

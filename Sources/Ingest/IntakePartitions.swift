@@ -10,8 +10,6 @@ struct IntakePartitions {
         var expected: Int64?
         /// False while the partition is being given up: its records are left for the next owner.
         var isOpen: Bool
-        /// Whether the first record was seen.
-        var hasBegun = false
         var clock = LogClock()
         /// Records since the last `endBurst`.
         var fresh = 0
@@ -19,22 +17,18 @@ struct IntakePartitions {
 
         /// What to do with the record at `offset`, where it was expected if it came too late, and whether it came
         /// again.
-        mutating func admit(_ offset: Int64) -> (epoch: UInt32?, skippedFrom: Int64?, isAgain: Bool) {
+        func admit(_ offset: Int64) -> (epoch: UInt32?, skippedFrom: Int64?, isAgain: Bool) {
             guard isOpen else { return (nil, nil, false) }
-            var skippedFrom: Int64?
-            if let expected {
-                if offset < expected { return (nil, nil, true) }
-                if offset > expected, !hasBegun { skippedFrom = expected }
-            }
-            hasBegun = true
-            return (epoch, skippedFrom, false)
+            guard let expected, offset != expected else { return (epoch, nil, false) }
+            if offset < expected { return (nil, nil, true) }
+            return (epoch, expected, false)
         }
 
         /// Counts a record; gives how many there are since the last `endBurst`.
         mutating func count(_ source: SourcePosition) -> Int {
             if fresh == 0, let at = source.loggedAt { clock.note(source.offset, at: at) }
             fresh += 1
-            expected = source.offset + 1
+            expected = max(expected ?? 0, source.offset + 1)
             return fresh
         }
 
@@ -59,8 +53,8 @@ struct IntakePartitions {
     private var touched: [Int32] = []
     /// Partitions that gave a record again that was taken before, with the lowest such offset.
     private var rewound: [Int32: Int64] = [:]
-    /// Partitions whose first record came later than expected: index, expected offset, offset that came.
-    private var skipped: [(partition: Int32, expected: Int64, found: Int64)] = []
+    /// The widest gap that the records of a partition jumped over: compaction, transaction markers, or loss.
+    private var gaps: [Int32: Range<Int64>] = [:]
 
     /// Begins to take records of a partition.
     mutating func open(
@@ -83,6 +77,7 @@ struct IntakePartitions {
     mutating func close(_ index: Int32) {
         if partitions.indices.contains(Int(index)) { partitions[Int(index)] = nil }
         rewound[index] = nil
+        gaps[index] = nil
     }
 
     /// Index of the source partition; -1: never assigned.
@@ -107,9 +102,14 @@ struct IntakePartitions {
     mutating func admit(_ index: Int32, offset: Int64) -> UInt32? {
         guard index >= 0, let found = partitions[Int(index)]?.admit(offset) else { return nil }
         if found.isAgain { rewound[index] = min(offset, rewound[index] ?? offset) }
-        if let expected = found.skippedFrom { skipped.append((index, expected, offset)) }
+        if let expected = found.skippedFrom, gaps[index].map({ $0.count < offset - expected }) ?? true {
+            gaps[index] = expected..<offset
+        }
         return found.epoch
     }
+
+    /// Notes that a record was polled that is not taken yet.
+    mutating func pass(_ index: Int32, offset: Int64) { partitions[Int(index)]?.expected = offset + 1 }
 
     /// Counts a record that is taken.
     mutating func count(_ source: SourcePosition) {
@@ -122,14 +122,15 @@ struct IntakePartitions {
         touched.removeAll(keepingCapacity: true)
     }
 
-    /// Takes the oddities noted since the last call.
-    mutating func takeOddities() -> (
-        rewound: [Int32: Int64], skipped: [(partition: Int32, expected: Int64, found: Int64)]
-    ) {
-        defer {
-            if !rewound.isEmpty { rewound = [:] }
-            if !skipped.isEmpty { skipped = [] }
-        }
-        return (rewound, skipped)
+    /// Takes the partitions that gave a record again since the last call, with the lowest such offset.
+    mutating func takeRewound() -> [Int32: Int64] {
+        defer { if !rewound.isEmpty { rewound = [:] } }
+        return rewound
+    }
+
+    /// Takes the gaps noted since the last call.
+    mutating func takeGaps() -> [Int32: Range<Int64>] {
+        defer { if !gaps.isEmpty { gaps = [:] } }
+        return gaps
     }
 }

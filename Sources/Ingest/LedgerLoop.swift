@@ -19,6 +19,8 @@ struct LedgerLoop {
     private let metrics: IngestMetrics
     private let log: Log
     /// Taken from the ledger, not in the store yet: at most one stretch a partition.
+    ///
+    /// Beside them, the ledger of other partitions goes on.
     private var pending: [LedgerAdvance] = []
     private var backoff: Duration?
 
@@ -44,9 +46,8 @@ struct LedgerLoop {
                 return state.isStopping
             }
             if isStopping { break }
-            let answered = answerQuestions()
-            let appended = answered && appendDone()
-            noteStore(isAway: !(answered && appended))
+            let isThere = answerQuestions() && noteTakes() && appendDone() && noteEndings()
+            noteStore(isAway: !isThere)
         }
         handover.change { $0.hasEnded = true }
     }
@@ -57,63 +58,88 @@ struct LedgerLoop {
             _ = handover.wait(within: backoff) { $0.isStopping }
         } else {
             _ = handover.wait(within: interval) { state in
-                state.isUrgent || !state.questions.isEmpty || state.isStopping
+                state.isUrgent || !state.questions.isEmpty || !state.takes.isEmpty || !state.endings.isEmpty
+                    || state.isStopping
             }
         }
     }
 
-    /// Looks up where assigned partitions begin; false when the store is away.
+    /// Begins the readings of assigned partitions; false when the store is away.
     private func answerQuestions() -> Bool {
         let questions = handover.withLock { $0.questions }.sorted { $0.partition < $1.partition }
         if questions.isEmpty { return true }
-        let asked = questions.compactMap { sources[$0.partition] }
-        do {
-            let offsets = try store.nextOffsets(of: asked)
-            guard offsets.count == questions.count else {
+        return call("opening") {
+            let openings = try store.open(questions.compactMap { sources[$0.partition] })
+            guard openings.count == questions.count else {
                 log.error("ledger.store_answer_short", [("asked", .integer(questions.count))])
-                return false
+                return
             }
             handover.change { state in
-                for (question, offset) in zip(questions, offsets) where state.questions.remove(question) != nil {
-                    state.answers[question] = offset
+                for (question, opening) in zip(questions, openings) where state.questions.remove(question) != nil {
+                    state.answers[question] = opening
                 }
             }
-            return true
-        } catch {
-            log.warning("ledger.store_away", [("doing", "reading"), ("error", .text(String(describing: error)))])
-            return false
+        }
+    }
+
+    /// Notes which records are taken alone; false when the store is away.
+    private func noteTakes() -> Bool {
+        let takes = handover.withLock { $0.takes }
+        if takes.isEmpty { return true }
+        return call("taking") {
+            try store.take(
+                takes.compactMap { entry in sources[entry.key.partition].map { ($0, entry.value) } })
+            handover.change { state in
+                for (assignment, offset) in takes where state.takes[assignment] == offset {
+                    state.takes[assignment] = nil
+                    state.taken[assignment] = offset
+                }
+            }
+        }
+    }
+
+    /// Notes which readings end in good order; false when the store is away.
+    private func noteEndings() -> Bool {
+        let endings = handover.withLock { $0.endings }
+        if endings.isEmpty { return true }
+        return call("closing") {
+            try store.close(endings.compactMap { sources[$0.partition] })
+            handover.change { $0.endings.subtract(endings) }
         }
     }
 
     /// Appends what is done; false when the store is away.
     private mutating func appendDone() -> Bool {
-        if pending.isEmpty {
-            // Under the monitor's lock, so that nobody sees a stretch in neither place.
-            pending = handover.withLock { state in
-                let advances = ledger.advance()
-                state.unappended.formUnion(advances.map(\.partition))
-                return advances
-            }
+        // Under the monitor's lock, so that nobody sees a stretch in neither place.
+        let left = Set(pending.map(\.partition))
+        let fresh = handover.withLock { state in
+            let advances = ledger.advance(except: left)
+            state.unappended.formUnion(advances.map(\.partition))
+            return advances
         }
+        pending += fresh
         if pending.isEmpty { return true }
         // A stretch without records (transaction markers) is worth a commit and no row.
         let rows = pending.filter { $0.records > 0 }
+        var answer: (refused: [Int32], waiting: [Int32]) = ([], [])
+        let isThere = call("appending") { if !rows.isEmpty { answer = try store.append(rows) } }
+        guard isThere else { return false }
+        finish(refused: Set(answer.refused), waiting: Set(answer.waiting))
+        return true
+    }
+
+    /// Runs `body` with the store; false, and told, when it is away.
+    private func call(_ doing: String, _ body: () throws -> Void) -> Bool {
         do {
-            let refused = rows.isEmpty ? [] : Set(try store.append(rows))
-            finish(refused: refused)
+            try body()
             return true
         } catch {
-            log.warning(
-                "ledger.store_away",
-                [
-                    ("doing", "appending"), ("partitions", .integer(rows.count)),
-                    ("error", .text(String(describing: error))),
-                ])
+            log.warning("ledger.store_away", [("doing", .text(doing)), ("error", .text(String(describing: error)))])
             return false
         }
     }
 
-    private mutating func finish(refused: Set<Int32>) {
+    private mutating func finish(refused: Set<Int32>, waiting: Set<Int32>) {
         for advance in pending where refused.contains(advance.partition) {
             log.warning(
                 "ledger.overtaken",
@@ -124,8 +150,9 @@ struct LedgerLoop {
                     ("offset.next", .integer(Int(advance.nextOffset))),
                 ])
         }
-        let done = pending
-        pending = []
+        if !waiting.isEmpty { metrics.ledgerFailures.add() }
+        let done = pending.filter { !waiting.contains($0.partition) }
+        pending.removeAll { !waiting.contains($0.partition) }
         handover.change { state in
             for advance in done {
                 state.unappended.remove(advance.partition)

@@ -6,7 +6,7 @@ enum PartitionStatus: String, CaseIterable, Sendable {
     case warn
     /// Lag and records taken, but nothing committed for long: the work behind it stands still.
     case stall
-    /// Lag, and no record taken for long: reading stands still.
+    /// Lag, or no broker to tell, and no record taken for long: reading stands still.
     case stop
     /// Not being read because a bound is reached.
     case paused
@@ -36,17 +36,22 @@ struct PartitionWatch {
     ///   - committed: offset that is committed, or nil.
     ///   - polled: offset behind the newest record taken, or nil.
     ///   - lag: records behind the committed offset.
+    ///   - unread: records that were not taken yet; nil: all of the lag.
     ///   - isPaused: whether the partition is paused.
+    ///   - isReachable: whether the brokers are there; without them nobody knows how much there is to read.
     ///   - limit: seconds without movement after which it stands still.
     /// - Returns: the status.
     mutating func observe(
-        now: Double, committed: Int64?, polled: Int64?, lag: Int64, isPaused: Bool, limit: Double
+        now: Double, committed: Int64?, polled: Int64?, lag: Int64, unread: Int64? = nil, isPaused: Bool,
+        isReachable: Bool = true, limit: Double
     ) -> PartitionStatus {
-        if committed != self.committed || lag == 0 {
+        let isCaughtUp = lag == 0 && isReachable
+        if committed != self.committed || isCaughtUp {
             self.committed = committed
             committedAt = now
         }
-        if polled != self.polled || lag == 0 || isPaused {
+        let isReadOut = (unread ?? lag) == 0 && isReachable
+        if polled != self.polled || isReadOut || isPaused {
             self.polled = polled
             polledAt = now
         }

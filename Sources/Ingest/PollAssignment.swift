@@ -21,20 +21,22 @@ extension PollLoop {
                 note("partition.assigned", "assigned", sources)
             case .revoked(let sources):
                 let deadline = monotonicSeconds() + seconds(shared.settings.drainDeadline)
+                // Nothing was taken of those that wait to begin.
+                tellEnding(sources.filter { starting[$0] != nil })
                 for source in sources {
                     starting[source] = nil
                     if let one = held[source] { intake.shut(one.index) }
                 }
-                revoking.append((sources, deadline))
+                revoking.append((sources, deadline, false))
                 note("partition.revoking", "revoked", sources)
             case .lost(let sources):
                 release(sources)
                 revoking.removeAll { !Set($0.partitions).isDisjoint(with: sources) }
                 note("partition.lost", "lost", sources)
             case .unreadable(let place, let error):
-                skipUnreadable(place, error)
+                suspect(place, error)
             case .reachedEnd(let place):
-                if let one = held[place.source] { shared.ledger.reached(one.index, offset: place.offset) }
+                noteEnd(place)
             case .partitionFailed(let source, let error):
                 shared.log.warning(
                     "partition.unavailable",
@@ -86,33 +88,36 @@ extension PollLoop {
     }
 
     private mutating func begin(
-        _ ready: [TopicPartition: Handover.Assignment], _ answers: [Handover.Assignment: Int64?],
+        _ ready: [TopicPartition: Handover.Assignment], _ answers: [Handover.Assignment: PartitionOpening],
         committed: [PartitionOffset], ends: [PartitionOffset]
     ) {
         let committed = Dictionary(committed.map { ($0.source, $0.offset) }, uniquingKeysWith: { first, _ in first })
         let ends = Dictionary(ends.map { ($0.source, $0.offset) }, uniquingKeysWith: { first, _ in first })
         var offsets: [PartitionOffset] = []
         for (source, assignment) in ready {
-            guard let topic = shared.settings.topics.firstIndex(of: source.topic), let end = ends[source], end >= 0
+            guard let topic = shared.settings.topics.firstIndex(of: source.topic), let end = ends[source], end >= 0,
+                let opening = answers[assignment]
             else { continue }
             let known = committed[source].flatMap { $0 >= 0 ? $0 : nil }
-            let start = StartOffset(ledgered: answers[assignment] ?? nil, committed: known, end: end)
-            tell(start, source, ledgered: answers[assignment] ?? nil, committed: known, end: end)
+            let start = StartOffset(ledgered: opening.nextOffset, committed: known, end: end)
+            tell(start, source, ledgered: opening.nextOffset, committed: known, end: end)
             let sourcePartition = SourcePartition(topic: source.topic, partition: source.partition)
             let handles = shared.metrics.handles(of: sourcePartition)
             shared.ledger.assign(assignment.partition, epoch: assignment.epoch, from: start.offset)
             intake.open(
                 assignment.partition, topic: Int32(topic), partition: source.partition, epoch: assignment.epoch,
                 from: start.offset, handles: handles)
+            let now = monotonicSeconds()
             var one = Held(
                 index: assignment.partition, epoch: assignment.epoch, handles: handles,
-                watch: PartitionWatch(now: monotonicSeconds()))
+                watch: PartitionWatch(now: now), lag: PartitionLag(now: now))
             one.start = start.offset
             one.confirmed = known
             // A ledger ahead of the commit (a crash between the two) is committed without waiting for new records.
             if let offset = start.offset, offset > known ?? -1 { one.committable = offset }
             held[source] = one
             starting[source] = nil
+            beginCaution(source, assignment.partition, opening)
             offsets.append(PartitionOffset(source, start.offset ?? PartitionOffset.beginning))
         }
         shared.handover.withLock { state in
@@ -143,12 +148,18 @@ extension PollLoop {
         // Whoever is settled waits only for the ledger thread.
         shared.handover.change { $0.isUrgent = true }
         let now = monotonicSeconds()
-        var waiting: [(partitions: [TopicPartition], deadline: Double)] = []
-        for entry in revoking {
+        var waiting: [(partitions: [TopicPartition], deadline: Double, isEnding: Bool)] = []
+        for var entry in revoking {
             let isSettled = isSettled(entry.partitions)
-            if !isSettled, now < entry.deadline {
-                waiting.append(entry)
-                continue
+            if now < entry.deadline {
+                if isSettled, !entry.isEnding {
+                    entry.isEnding = true
+                    tellEnding(entry.partitions)
+                }
+                if !isSettled || isEnding(entry.partitions) {
+                    waiting.append(entry)
+                    continue
+                }
             }
             if !isSettled {
                 let indexes = entry.partitions.compactMap { held[$0]?.index }
@@ -160,6 +171,22 @@ extension PollLoop {
             rebalance = (now, 2)
         }
         revoking = waiting
+    }
+
+    /// Has the store told that the readings of `sources` end in good order.
+    func tellEnding(_ sources: [TopicPartition]) {
+        let endings = sources.compactMap { assignment(of: $0) }
+        shared.handover.change { $0.endings.formUnion(endings) }
+    }
+
+    /// Whether the store has still to be told.
+    func isEnding(_ sources: [TopicPartition]) -> Bool {
+        let endings = sources.compactMap { assignment(of: $0) }
+        return shared.handover.withLock { state in endings.contains { state.endings.contains($0) } }
+    }
+
+    private func assignment(of source: TopicPartition) -> Handover.Assignment? {
+        held[source].map { Handover.Assignment(partition: $0.index, epoch: $0.epoch) } ?? starting[source]
     }
 
     /// Whether everything that was taken from `sources` is in the store's ledger.
@@ -195,6 +222,8 @@ extension PollLoop {
             }
             held[source] = nil
             starting[source] = nil
+            suspects[source] = nil
+            cautions[source] = nil
         }
         attempt("consumer.unassign_failed") { consumer throws(KafkaError) in try consumer.unassign(sources) }
         shared.noteAssigned(held.count)

@@ -12,7 +12,12 @@ extension PollLoop {
         for one in held.values { intake.shut(one.index) }
         // A consumer that failed for good has no group to commit to, and its partitions are others' already.
         let isDrained = isFatal ? true : drain(sources)
-        if isFatal { revoking = [] } else { commitNow(sources) }
+        if isFatal {
+            revoking = []
+        } else {
+            commitNow(sources)
+            endReadings()
+        }
         let indexes = held.values.map(\.index) + starting.values.map(\.partition)
         let left = shared.ledger.revoke(indexes)
         shared.handover.withLock { state in for index in indexes { state.forget(index) } }
@@ -28,6 +33,15 @@ extension PollLoop {
                 ("drained", .flag(isDrained)), ("records.left", .integer(left)), ("group.left", .flag(hasLeft)),
             ])
         return isDrained
+    }
+
+    /// Has the store told that all readings end in good order, and waits for it, unless it is away.
+    private func endReadings() {
+        let sources = Array(held.keys) + Array(starting.keys)
+        tellEnding(sources)
+        _ = shared.handover.wait(within: shared.settings.closeBound) { state in
+            state.endings.isEmpty || state.isStoreAway || state.hasEnded
+        }
     }
 
     /// Polls on, taking nothing, until the work of `sources` is settled or the deadline has come.

@@ -16,7 +16,8 @@ struct PollLoop: ~Copyable {
     static let mostWoken = 64
     /// Seconds between two looks at lag and status.
     static let surveyInterval = 0.5
-
+    /// Seconds between two questions to the brokers about the logs of partitions that are in doubt.
+    static let questionInterval = 2.0
     /// Seconds without commits after giving partitions back, if no new assignment comes.
     static let longestRebalance = 15.0
 
@@ -26,6 +27,7 @@ struct PollLoop: ~Copyable {
         let epoch: UInt32
         let handles: IngestMetrics.Handles
         var watch: PartitionWatch
+        var lag: PartitionLag
         /// Where reading began; nil: at the oldest record.
         var start: Int64?
         /// What may be committed, by the ledger thread.
@@ -43,9 +45,15 @@ struct PollLoop: ~Copyable {
     var held: [TopicPartition: Held] = [:]
     /// Assigned partitions that wait for the offset to begin at.
     var starting: [TopicPartition: Handover.Assignment] = [:]
-    /// Partitions that the group wants back, and until when their work may take (seconds).
-    var revoking: [(partitions: [TopicPartition], deadline: Double)] = []
+    /// Partitions that are read with care.
+    var cautions: [TopicPartition: Caution] = [:]
+    /// Partitions that the group wants back, until when their work may take (seconds), and whether it is done and the
+    /// store is being told that they end in good order.
+    var revoking: [(partitions: [TopicPartition], deadline: Double, isEnding: Bool)] = []
     var lastSurvey = 0.0
+    var lastQuestion = 0.0
+    /// What the brokers are asked about: how far each partition was polled then, and what was jumped over.
+    var question: (polled: [TopicPartition: Int64?], gaps: [Int32: Range<Int64>], wasBrokerAway: Bool)?
     var lastCommit = 0.0
     var lastStart = 0.0
     /// When a revocation was answered (seconds) and how many assignments end the rebalance: the one that completes
@@ -58,6 +66,10 @@ struct PollLoop: ~Copyable {
     var answer = BackPressure.Answer.poll
     var backPressure = BackPressure()
     var wakeRule = WakeRule()
+    /// Partitions whose next offset may be unreadable; paused until that is known.
+    var suspects: [TopicPartition: Suspect] = [:]
+    var lastSuspicion = -Double.infinity
+    let probe: ReadProbe
     /// Partitions that were resumed in the last round: their leaders are woken in this one.
     var resumed: Set<TopicPartition> = []
     var isFatal = false
@@ -68,6 +80,7 @@ struct PollLoop: ~Copyable {
         try consumer.subscribe(shared.settings.topics)
         self.shared = shared
         self.consumer = consumer
+        probe = ReadProbe(desk: Monitor(ReadProbe.Desk()), settings: shared.settings.clientSettings(), log: shared.log)
         intake = Intake(
             decoder: shared.decoder, sink: shared.sink, ledger: shared.ledger, metrics: shared.metrics)
     }
@@ -88,7 +101,9 @@ struct PollLoop: ~Copyable {
         }
         answerEvents()
         answerOddities()
+        answerSuspects()
         startPartitions()
+        stepCarefully()
         finishRevocations()
         applyPressure()
         commit()
@@ -117,7 +132,7 @@ struct PollLoop: ~Copyable {
     private func partitionsBehind() -> [TopicPartition] {
         held.keys.filter { source in
             guard !consumer.paused.contains(source), let index = held[source]?.index,
-                let high = consumer.watermarks(source)?.high
+                let high = consumer.highWatermark(source)
             else { return false }
             return high > intake.expected(index) ?? 0
         }
@@ -128,7 +143,9 @@ struct PollLoop: ~Copyable {
     private mutating func applyPressure() {
         pressure = shared.sink.pressure()
         let leaving = Set(revoking.flatMap(\.partitions))
-        let staying = consumer.assigned.subtracting(leaving)
+        let careful = cautions.keys.filter { source in held[source].map { intake.isHolding($0.index) } ?? false }
+        let stopped = leaving.union(suspects.keys).union(careful)
+        let staying = consumer.assigned.subtracting(stopped)
         let full = staying.filter { source in
             held[source].map { pressure.partitions.contains($0.index) } ?? false
         }
@@ -139,10 +156,10 @@ struct PollLoop: ~Copyable {
             switch answer {
             // While one partition has room the full ones are paused at once: it must not wait for them.
             case .poll: full
-            case .hold: consumer.paused
+            case .hold: consumer.paused.subtracting(stopped)
             case .pause: staying
             }
-        setPaused(wanted.union(leaving))
+        setPaused(wanted.union(stopped))
     }
 
     private mutating func setPaused(_ wanted: Set<TopicPartition>) {

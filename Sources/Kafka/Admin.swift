@@ -12,7 +12,7 @@ public struct TopicMetadata: Equatable, Sendable {
 
 /// Looks at and changes a cluster: which brokers and topics there are, new topics.
 @safe public struct Admin: ~Copyable {
-    private let handle: OpaquePointer
+    let handle: OpaquePointer
     private let events: ClientEvents
 
     /// Creates the client; connects in the background.

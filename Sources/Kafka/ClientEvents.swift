@@ -22,7 +22,8 @@ public enum ConsumerEvent: Sendable {
     case revoked([TopicPartition])
     /// These partitions are already somebody else's: nothing may be committed for them. Answer with `unassign`.
     case lost([TopicPartition])
-    /// A record or batch at this offset cannot be read; `nextOffset` is where reading could go on.
+    /// The batch that begins at this offset cannot be read: a checksum, a compression, a size. It comes again and
+    /// again, or what is behind it comes next; how far the batch reaches nothing tells.
     case unreadable(PartitionOffset, KafkaError)
     /// There is nothing behind this offset for now.
     case reachedEnd(PartitionOffset)

@@ -19,6 +19,9 @@ public struct ClientSettings: Sendable {
         }
     }
 
+    /// Leaves `name` to the library's default.
+    public mutating func remove(_ name: String) { pairs.removeAll { $0.name == name } }
+
     /// The value of `name`, or nil.
     public subscript(_ name: String) -> String? { pairs.last { $0.name == name }?.value }
 

@@ -36,6 +36,8 @@ public struct PollBound: Sendable {
     public private(set) var paused: Set<TopicPartition> = []
     /// Partitions being read.
     public private(set) var assigned: Set<TopicPartition> = []
+    /// Records that the library may have fetched ahead, at most.
+    private static let mostFetched = 10_000_000
     private var isClosed = false
     private var hasSubscribed = false
 
@@ -89,7 +91,8 @@ public struct PollBound: Sendable {
         guard code == RD_KAFKA_RESP_ERR_NO_ERROR else { throw KafkaError(code, "subscribing") }
     }
 
-    /// Takes what is there, up to the bound, and lends each record to `body`; ends early at a rebalance event.
+    /// Takes what is there, up to the bound, and lends each record to `body`; ends early at a rebalance event and at
+    /// what cannot be read, so that nothing behind that is lent before the owner has answered.
     ///
     /// Must be called at least every `max.poll.interval.ms`, whatever is paused.
     /// - Returns: how many records were lent.
@@ -104,7 +107,7 @@ public struct PollBound: Sendable {
             wait = 0
             seen += 1
             guard unsafe message.pointee.err == RD_KAFKA_RESP_ERR_NO_ERROR else {
-                unsafe note(message)
+                if unsafe note(message) { break }
                 continue
             }
             lent += 1
@@ -182,6 +185,7 @@ public struct PollBound: Sendable {
     /// - Returns: whether the group was left within the bound. The consumer must not be polled again.
     public mutating func close(within bound: Duration) -> Bool {
         events.beginClosing()
+        dropFetched()
         let queue = unsafe rd_kafka_queue_new(handle)
         defer { unsafe rd_kafka_queue_destroy(queue) }
         if unsafe consumeError(rd_kafka_consumer_close_queue(handle, queue), "leaving the group") != nil {
@@ -198,6 +202,17 @@ public struct PollBound: Sendable {
         return isClosed
     }
 
+    /// Takes what was fetched ahead out of the library's queue.
+    ///
+    /// Serving the close of a group, 2.0 aborts the process when it meets a record.
+    private mutating func dropFetched() {
+        try? setPaused(assigned)
+        for _ in 0..<Self.mostFetched {
+            guard let message = unsafe rd_kafka_consumer_poll(handle, 0) else { return }
+            unsafe rd_kafka_message_destroy(message)
+        }
+    }
+
     private mutating func index(of topic: OpaquePointer?) -> Int32 {
         if let lastTopic, unsafe topic == lastTopic.pointer { return lastIndex }
         lastTopic = unsafe TopicHandle(pointer: topic)
@@ -205,18 +220,19 @@ public struct PollBound: Sendable {
         return lastIndex
     }
 
-    private func note(_ message: UnsafeMutablePointer<rd_kafka_message_t>) {
+    /// Notes what is no record; true when it is a place that cannot be read.
+    private func note(_ message: UnsafeMutablePointer<rd_kafka_message_t>) -> Bool {
         let code = KafkaError.Code(rawValue: unsafe message.pointee.err.rawValue)
         guard let topic = unsafe message.pointee.rkt, let name = unsafe rd_kafka_topic_name(topic) else {
             let text = unsafe rd_kafka_message_errstr(message).map { unsafe String(cString: $0) } ?? ""
             events.append(.clientFailed(KafkaError(code, "consuming", detail: text, isFatal: code == .fatal)))
-            return
+            return false
         }
         let source = unsafe TopicPartition(String(cString: name), message.pointee.partition)
         let place = unsafe PartitionOffset(source, message.pointee.offset)
         if unsafe message.pointee.err == RD_KAFKA_RESP_ERR__PARTITION_EOF {
             events.append(.reachedEnd(place))
-            return
+            return false
         }
         let text = unsafe rd_kafka_message_errstr(message).map { unsafe String(cString: $0) } ?? ""
         let error = KafkaError(code, "consuming \(source)", detail: text)
@@ -224,12 +240,13 @@ public struct PollBound: Sendable {
         case .badCompression, .badMessage, .invalidMessage, .messageTooLarge:
             if place.offset >= 0 {
                 events.append(.unreadable(place, error))
-                return
+                return true
             }
             events.append(.partitionFailed(source, error))
         default:
             events.append(.partitionFailed(source, error))
         }
+        return false
     }
 }
 

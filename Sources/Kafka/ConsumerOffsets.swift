@@ -50,6 +50,8 @@ extension Consumer {
     /// Asks the brokers, waiting at most `bound`.
     ///
     /// By the look-up of offsets by time, whose time-out is kept; the library's query of watermarks ignores its own.
+    ///
+    /// With `isolation.level` `read_committed` what lies in an open transaction, and behind it, is not there yet.
     public func endOffsets(_ sources: [TopicPartition], within bound: Duration) throws(KafkaError) -> [PartitionOffset]
     {
         if sources.isEmpty { return [] }
@@ -81,14 +83,14 @@ extension Consumer {
         return list.offsets
     }
 
-    /// The oldest offset and the one behind the newest as the last fetch told them; nil before the first.
+    /// The offset behind the newest record as the last fetch told it; nil before the first.
     ///
-    /// Local.
-    public func watermarks(_ source: TopicPartition) -> (low: Int64, high: Int64)? {
+    /// Local. While a partition is paused nothing is fetched, so this stays what it was.
+    public func highWatermark(_ source: TopicPartition) -> Int64? {
         var low = PartitionOffset.invalid
         var high = PartitionOffset.invalid
         let code = unsafe rd_kafka_get_watermark_offsets(handle, source.topic, source.partition, &low, &high)
         guard code == RD_KAFKA_RESP_ERR_NO_ERROR, high >= 0 else { return nil }
-        return (low, high)
+        return high
     }
 }

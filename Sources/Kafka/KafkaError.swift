@@ -21,6 +21,8 @@ public struct KafkaError: Error, Equatable, Sendable {
         public static let badCompression = Code(rawValue: -198)
         /// A batch or record could not be parsed.
         public static let badMessage = Code(rawValue: -199)
+        /// There is nothing more in a partition for now.
+        public static let partitionEnd = Code(rawValue: -191)
         /// Connection to a broker failed.
         public static let transport = Code(rawValue: -195)
         /// A bounded wait ended without an answer.
@@ -91,6 +93,10 @@ public struct KafkaError: Error, Equatable, Sendable {
     init(_ code: rd_kafka_resp_err_t, _ context: String, detail: String = "", isFatal: Bool = false) {
         self.init(Code(rawValue: code.rawValue), context, detail: detail, isFatal: isFatal)
     }
+
+    /// Whether the client hung up on a broker, because an answer was larger than `receive.message.max.bytes` or made no
+    /// sense; the library asks the same again.
+    public var isAnswerRefused: Bool { code == .badMessage }
 
     /// Whether the same call may succeed later without anybody changing anything.
     public var isRetriable: Bool {

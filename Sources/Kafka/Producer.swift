@@ -44,7 +44,7 @@ public struct DeliveryReport: Equatable, Sendable {
 
 /// A producer of records, owned by one thread.
 @safe public struct Producer: ~Copyable {
-    private let handle: OpaquePointer
+    let handle: OpaquePointer
     private let events: ClientEvents
     /// Found by the delivery callback through a table, because `events` has the client's one opaque slot.
     private let deliveries: Deliveries

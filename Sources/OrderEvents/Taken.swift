@@ -18,6 +18,8 @@ public struct DeadLetter: Sendable {
         case unknownLegalEntity = "unknown_legal_entity"
         case unknownTopic = "unknown_topic"
         case brokerError = "broker_error"
+        /// It ended the process again and again, so it is not looked at any more.
+        case crashed
     }
 
     /// Where the record was read.

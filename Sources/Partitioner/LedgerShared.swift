@@ -44,7 +44,9 @@ public final class SharedLedger: Sendable {
     }
 
     /// Takes what may be ledgered; see `OffsetLedger.advance`.
-    public func advance() -> [LedgerAdvance] { ledger.withLock { $0.advance() } }
+    public func advance(except left: Set<Int32> = []) -> [LedgerAdvance] {
+        ledger.withLock { $0.advance(except: left) }
+    }
 
     /// Records of a partition that are polled and not done.
     public func inFlight(_ partition: Int32) -> Int { ledger.withLock { $0.inFlight(partition) } }

@@ -127,10 +127,11 @@ public struct OffsetLedger {
 
     /// Takes the done records at the front of every partition.
     ///
-    /// - Returns: at most one stretch a partition, in index order; nothing for a partition that did not move.
-    public mutating func advance() -> [LedgerAdvance] {
+    /// - Returns: at most one stretch a partition, in index order; nothing for a partition that did not move, or is one
+    ///   of `left`.
+    public mutating func advance(except left: Set<Int32> = []) -> [LedgerAdvance] {
         var advances: [LedgerAdvance] = []
-        for index in partitions.indices {
+        for index in partitions.indices where left.isEmpty || !left.contains(Int32(index)) {
             guard let advance = partitions[index]?.advance(Int32(index)) else { continue }
             openRecords -= advance.records
             advances.append(advance)

@@ -36,6 +36,7 @@ public struct Migrations: Sendable {
         Migration(number: 7, name: "routes", sql: PackageResources._07_routes_sql),
         Migration(number: 8, name: "indexes", sql: PackageResources._08_indexes_sql),
         Migration(number: 9, name: "writes", sql: PackageResources._09_writes_sql),
+        Migration(number: 10, name: "readings", sql: PackageResources._10_readings_sql),
         Migration(number: 11, name: "ownership", sql: PackageResources._11_ownership_sql),
     ]
 

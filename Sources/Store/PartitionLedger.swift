@@ -49,7 +49,7 @@ public enum PartitionLedger {
         """
         DELETE FROM partition_ledger l USING source_partitions s, unnest($1::text[], $2::integer[], $3::bigint[])
             AS r(t, p, f)
-        WHERE s.topic = r.t AND s.partition = r.p AND l.source_partition = s.id AND l.first_offset >= r.f
+        WHERE s.topic = r.t AND s.partition = r.p AND l.source_partition = s.id AND l.next_offset > r.f
         """)
     private static let insert = Statement(
         "ledger_insert",
@@ -122,7 +122,8 @@ public enum PartitionLedger {
 
     /// Appends stretches in a store that follows the deciding one, in a transaction of its own.
     ///
-    /// What it may hold at or above their first offsets is of an attempt that the deciding store never confirmed.
+    /// What it may hold above their first offsets is of an attempt that the deciding store never confirmed. Only
+    /// stretches with records of this store come here, so such rows may have other bounds, and begin further down.
     public static func follow(
         _ stretches: [LedgerStretch], instance: String, _ connection: inout Connection
     ) throws(PostgresError) {

@@ -12,6 +12,7 @@ final class RecordRouter: RecordDecoding {
     private let channels: [String]
     private let laneMap: LaneMap
     private let drifts: [ChannelDrift]
+    private let failpoint = Failpoint()
 
     /// `topics` of IngestSettings in the same sequence: topic -> channel.
     init(_ wiring: Wiring, drift: DriftMetrics) {
@@ -36,6 +37,7 @@ final class RecordRouter: RecordDecoding {
         topic: Int32, value: [UInt8]?, key: () -> [UInt8]?, headers: () -> [PolledHeader], source: SourcePosition
     ) -> Taken {
         polled.add(1, ordering: .relaxed)
+        failpoint.meet(value)
         let index = Int(topic)
         let decoded = decoders[index].decode(value: value, key: nil, source: source, headers: headers)
         drifts[index].look(at: decoded, decoders[index])

@@ -1,3 +1,4 @@
+import Foundation
 import Ingest
 import Partitioner
 import Postgres
@@ -11,7 +12,12 @@ import Synchronization
 final class StoreLedger: PartitionLedgerStore {
     private struct Sessions: ~Copyable {
         var open: [Session] = []
+        /// Until when a store that failed is not asked again.
+        var restingUntil: [Int: ContinuousClock.Instant] = [:]
     }
+
+    /// How long a store that follows is left alone after it failed: an attempt may wait for it, and the others with it.
+    private static let rest = Duration.seconds(2)
 
     /// A connection that is opened when it is needed and dropped when it fails.
     private final class Session {
@@ -23,6 +29,8 @@ final class StoreLedger: PartitionLedgerStore {
     /// Index of the legal entity -> name and store.
     private let entities: [(name: String, store: Int)]
     private let instance: String
+    /// This process, as nobody else is called, whatever its instance.
+    private let reader = UUID().uuidString
     private let sessions: Mutex<Sessions>
 
     init(
@@ -36,31 +44,71 @@ final class StoreLedger: PartitionLedgerStore {
         sessions = Mutex(Sessions())
     }
 
-    func nextOffsets(of partitions: [SourcePartition]) throws -> [Int64?] {
+    func open(_ partitions: [SourcePartition]) throws -> [PartitionOpening] {
         try withStore(0) { connection throws(PostgresError) in
-            try PartitionLedger.nextOffsets(
-                topics: partitions.map(\.topic), partitions: partitions.map(\.partition), &connection)
+            try PartitionReadings.open(
+                topics: partitions.map(\.topic), partitions: partitions.map(\.partition), reader: reader, &connection)
+        }.map { PartitionOpening(nextOffset: $0.nextOffset, uncleanEnds: $0.uncleanEnds, suspect: $0.suspect) }
+    }
+
+    func close(_ partitions: [SourcePartition]) throws {
+        try withStore(0) { connection throws(PostgresError) in
+            try PartitionReadings.close(
+                topics: partitions.map(\.topic), partitions: partitions.map(\.partition), reader: reader, &connection)
         }
     }
 
-    func append(_ advances: [LedgerAdvance]) throws -> [Int32] {
-        guard !advances.isEmpty else { return [] }
+    func take(_ records: [(partition: SourcePartition, offset: Int64)]) throws {
+        try withStore(0) { connection throws(PostgresError) in
+            try PartitionReadings.take(
+                topics: records.map(\.partition.topic), partitions: records.map(\.partition.partition),
+                offsets: records.map(\.offset), reader: reader, &connection)
+        }
+    }
+
+    /// What needs no store that is away is appended; a store is asked only for stretches with records of its own.
+    func append(_ advances: [LedgerAdvance]) throws -> (refused: [Int32], waiting: [Int32]) {
         let known = advances.filter { sources[$0.partition] != nil }
+        if known.isEmpty { return ([], []) }
         let standings = try withStore(0) { connection throws(PostgresError) in
             try PartitionLedger.begin(known.map { stretch($0, store: nil) }, &connection)
         }
-        let fresh = zip(known, standings).filter { $0.1 == .append }.map(\.0)
-        for store in settings.indices.dropFirst() where !fresh.isEmpty {
-            try withStore(store) { connection throws(PostgresError) in
-                try PartitionLedger.follow(
-                    fresh.map { stretch($0, store: store) }, instance: instance, &connection)
+        var fresh = zip(known, standings).filter { $0.1 == .append }.map(\.0)
+        var waiting: [Int32] = []
+        for store in settings.indices.dropFirst() {
+            let own = fresh.filter { has($0, recordsOf: store) }
+            if own.isEmpty { continue }
+            do {
+                try checkRested(store)
+                try withStore(store) { connection throws(PostgresError) in
+                    try PartitionLedger.follow(
+                        own.map { stretch($0, store: store) }, instance: instance, &connection)
+                }
+            } catch {
+                // They come again; what the others need goes on.
+                let left = Set(own.map(\.partition))
+                waiting += left
+                fresh.removeAll { left.contains($0.partition) }
             }
         }
         try withStore(0) { connection throws(PostgresError) in
             try PartitionLedger.append(fresh.map { stretch($0, store: 0) }, instance: instance, &connection)
             _ = try connection.execute("COMMIT")
         }
-        return zip(known, standings).filter { $0.1 == .overtaken }.map(\.0.partition)
+        return (zip(known, standings).filter { $0.1 == .overtaken }.map(\.0.partition), waiting)
+    }
+
+    private struct Resting: Error {}
+
+    private func checkRested(_ store: Int) throws {
+        let until = sessions.withLock { $0.restingUntil[store] }
+        if let until, ContinuousClock.now < until { throw Resting() }
+    }
+
+    private func has(_ advance: LedgerAdvance, recordsOf store: Int) -> Bool {
+        advance.byEntity.contains { count in
+            entities.indices.contains(Int(count.entity)) && entities[Int(count.entity)].store == store
+        }
     }
 
     private func stretch(_ advance: LedgerAdvance, store: Int?) -> LedgerStretch {
@@ -83,6 +131,7 @@ final class StoreLedger: PartitionLedgerStore {
         try sessions.withLock { sessions in
             while sessions.open.count < settings.count { sessions.open.append(Session()) }
             let session = sessions.open[store]
+            sessions.restingUntil[store] = ContinuousClock.now.advanced(by: Self.rest)
             var connection: Connection
             if let open = session.connection.take() {
                 connection = open
@@ -92,10 +141,11 @@ final class StoreLedger: PartitionLedgerStore {
             do throws(PostgresError) {
                 let result = try body(&connection)
                 session.connection = consume connection
+                sessions.restingUntil[store] = nil
                 return result
             } catch {
-                // Closing ends whatever transaction is open, here and in the store that decides.
-                sessions.open = []
+                // Closing ends whatever transaction is open. The one that decides goes on when another fails.
+                sessions.open[store].connection = nil
                 throw error
             }
         }

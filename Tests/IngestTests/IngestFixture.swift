@@ -124,51 +124,127 @@ final class RecordingSink: LaneSink {
     }
 }
 
-/// A partition ledger in memory, which can be away and can refuse.
+/// A partition ledger in memory, which can be away and can refuse, by the rules of the one in PostgreSQL.
 final class MemoryLedgerStore: PartitionLedgerStore {
     struct Away: Error {}
+
+    /// Who reads a partition: nil when the reading ended in good order.
+    struct Reading: Sendable {
+        var began: Int64 = 0
+        var reader: Int?
+        var uncleanEnds = 0
+        var suspect: (offset: Int64, ends: Int)?
+        var isInHand = false
+    }
 
     private struct State {
         var rows: [LedgerAdvance] = []
         var next: [SourcePartition: Int64] = [:]
+        var readings: [SourcePartition: Reading] = [:]
+        var waiting: Set<SourcePartition> = []
         var isAway = false
         var calls = 0
     }
 
     let sources: SourcePartitions
-    private let state = Mutex(State())
+    private let reader: Int
+    private let state: Mutex<State>
 
-    init(sources: SourcePartitions = SourcePartitions()) { self.sources = sources }
+    init(sources: SourcePartitions = SourcePartitions()) {
+        self.sources = sources
+        reader = 0
+        state = Mutex(State())
+    }
 
-    func nextOffsets(of partitions: [SourcePartition]) throws -> [Int64?] {
-        try state.withLock { state in
-            state.calls += 1
-            if state.isAway { throw Away() }
-            return partitions.map { state.next[$0] }
+    /// What the next process finds when the one that uses `other` ends at this moment, without a word.
+    init(after other: MemoryLedgerStore) {
+        sources = other.sources
+        reader = other.reader + 1
+        state = Mutex(other.state.withLock { $0 })
+    }
+
+    func open(_ partitions: [SourcePartition]) throws -> [PartitionOpening] {
+        try call { state in
+            partitions.map { partition in
+                let next = state.next[partition]
+                var reading = state.readings[partition] ?? Reading()
+                if reading.reader == nil {
+                    reading = Reading()
+                } else if reading.reader != reader {
+                    reading.uncleanEnds += 1
+                    if let suspect = reading.suspect, suspect.offset < next ?? 0 {
+                        reading.suspect = nil
+                    } else if reading.isInHand {
+                        reading.suspect?.ends += 1
+                    }
+                }
+                reading.isInHand = false
+                reading.began = next ?? 0
+                reading.reader = reader
+                state.readings[partition] = reading
+                return PartitionOpening(
+                    nextOffset: next, uncleanEnds: reading.uncleanEnds, suspect: reading.suspect)
+            }
         }
     }
 
-    func append(_ advances: [LedgerAdvance]) throws -> [Int32] {
-        try state.withLock { state in
-            state.calls += 1
-            if state.isAway { throw Away() }
-            var refused: [Int32] = []
+    func close(_ partitions: [SourcePartition]) throws {
+        try call { state in
+            for partition in partitions where state.readings[partition]?.reader == reader {
+                state.readings[partition]?.reader = nil
+            }
+        }
+    }
+
+    func take(_ records: [(partition: SourcePartition, offset: Int64)]) throws {
+        try call { state in
+            for record in records {
+                let ends = state.readings[record.partition]?.suspect.flatMap {
+                    $0.offset == record.offset ? $0.ends : nil
+                }
+                state.readings[record.partition]?.suspect = (record.offset, ends ?? 0)
+                state.readings[record.partition]?.isInHand = true
+            }
+        }
+    }
+
+    func append(_ advances: [LedgerAdvance]) throws -> (refused: [Int32], waiting: [Int32]) {
+        try call { state in
+            var answer: (refused: [Int32], waiting: [Int32]) = ([], [])
             for advance in advances {
                 guard let source = sources[advance.partition] else { continue }
                 if let next = state.next[source], advance.firstOffset < next {
-                    refused.append(advance.partition)
-                    continue
+                    answer.refused.append(advance.partition)
+                } else if state.waiting.contains(source) {
+                    answer.waiting.append(advance.partition)
+                } else {
+                    state.rows.append(advance)
+                    state.next[source] = advance.nextOffset
                 }
-                state.rows.append(advance)
-                state.next[source] = advance.nextOffset
             }
-            return refused
+            return answer
+        }
+    }
+
+    private func call<R>(_ body: (inout State) throws -> R) throws -> R {
+        try state.withLock { state in
+            state.calls += 1
+            if state.isAway { throw Away() }
+            return try body(&state)
         }
     }
 
     func setAway(_ isAway: Bool) { state.withLock { $0.isAway = isAway } }
+    /// Makes stretches of a partition need a store that is away.
+    func setWaiting(_ source: SourcePartition, _ isWaiting: Bool) {
+        state.withLock { if isWaiting { $0.waiting.insert(source) } else { $0.waiting.remove(source) } }
+    }
     func setNext(_ source: SourcePartition, _ offset: Int64) { state.withLock { $0.next[source] = offset } }
+    func setReading(_ source: SourcePartition, _ reading: Reading) {
+        state.withLock { $0.readings[source] = reading }
+    }
     func next(_ source: SourcePartition) -> Int64? { state.withLock { $0.next[source] } }
+    func reading(_ source: SourcePartition) -> Reading? { state.withLock { $0.readings[source] } }
     var rows: [LedgerAdvance] { state.withLock { $0.rows } }
     var calls: Int { state.withLock { $0.calls } }
 }

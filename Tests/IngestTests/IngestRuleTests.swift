@@ -63,6 +63,121 @@ import Testing
         #expect(look(125, 5, 40, lag: 40) == .stop)
         #expect(look(126, 6, 40, lag: 39) == .ok)
         #expect(look(300, 45, 45, lag: 0) == .ok)
+        // Everything is read, and nothing of it is done: the reading does not stand still.
+        func read(_ now: Double) -> PartitionStatus {
+            watch.observe(now: now, committed: 45, polled: 50, lag: 5, unread: 0, isPaused: false, limit: 60)
+        }
+        #expect(read(301) == .ok)
+        #expect(read(400) == .stall)
+        #expect(read(500) == .stall)
+    }
+
+    @Test func withoutBrokersNobodyKnowsThatThereIsNothingToRead() {
+        var watch = PartitionWatch(now: 0)
+        func look(_ now: Double, _ isReachable: Bool) -> PartitionStatus {
+            watch.observe(
+                now: now, committed: 5, polled: 5, lag: 0, isPaused: false, isReachable: isReachable, limit: 60)
+        }
+        #expect(look(1, true) == .ok)
+        #expect(look(5, false) == .ok)
+        #expect(look(12, false) == .warn)
+        #expect(look(62, false) == .stop)
+        #expect(look(63, true) == .ok)
+    }
+
+    @Test func lagEndsWhereNobodyCanRead() {
+        var lag = PartitionLag(now: 0, logStart: 2)
+        func isDoubtful(_ now: Double, polled: Int64, high: Int64, isPaused: Bool = false) -> Bool {
+            lag.isDoubtful(now: now, polled: polled, high: high, isPaused: isPaused)
+        }
+        // Reading began at the oldest record; what retention removed does not count.
+        #expect(lag.records(committed: nil, polled: nil, high: 10) == 8)
+        #expect(lag.records(committed: 0, polled: nil, high: 10) == 8)
+        #expect(lag.records(committed: 4, polled: 4, high: nil) == 0)
+        // Behind 10 lies an open transaction up to 15.
+        #expect(!isDoubtful(1, polled: 10, high: 15))
+        #expect(!isDoubtful(1.5, polled: 10, high: 15))
+        #expect(isDoubtful(2, polled: 10, high: 15))
+        #expect(lag.records(committed: 10, polled: 10, high: 15) == 5)
+        lag.answered(start: 2, end: 10, polled: 10)
+        #expect(lag.records(committed: 10, polled: 10, high: 15) == 0)
+        // It is committed: the fetch knows better than the answer.
+        #expect(lag.records(committed: 10, polled: 12, high: 20) == 10)
+        // Nothing is fetched of a paused partition, so the fetch knows nothing of what came.
+        #expect(isDoubtful(3, polled: 16, high: 16, isPaused: true))
+        lag.answered(start: 12, end: 40, polled: 16)
+        #expect(lag.records(committed: 10, polled: 16, high: 16) == 28)
+        // What stands still without lag is looked at now and then.
+        #expect(!isDoubtful(7.5, polled: 16, high: 16))
+        #expect(isDoubtful(8, polled: 16, high: 16))
+        // An answer of a broker that lags behind makes the log no longer.
+        lag.answered(start: 3, end: 40, polled: 16)
+        #expect(lag.logStart == 12)
+    }
+
+    @Test func lagHasAnAgeAlsoWhenNoRecordWasSeen() {
+        var lag = PartitionLag(now: 0)
+        func seconds(_ now: Double, records: Int64, age: Double?) -> Double {
+            lag.seconds(now: now, records: records, age: age)
+        }
+        #expect(seconds(10, records: 0, age: nil) == 0)
+        #expect(seconds(20, records: 3, age: nil) == 0)
+        #expect(seconds(25, records: 3, age: nil) == 5)
+        #expect(seconds(25, records: 3, age: 60) == 60)
+        #expect(seconds(26, records: 0, age: nil) == 0)
+        #expect(seconds(30, records: 1, age: nil) == 0)
+    }
+
+    @Test func theEndOfAnUnreadableStretchIsFoundExactly() {
+        for length: Int64 in Array(1...70) + [1000, 4096, 99_999] {
+            for behind: Int64 in [0, 1, 5, 1000] {
+                let first: Int64 = 500
+                var stretch = UnreadableStretch(first: first, end: first + length + behind)
+                var tries = 0
+                while let offset = stretch.next {
+                    #expect(offset > first && offset < first + length + max(behind, 1))
+                    stretch.tried(offset, isReadable: offset >= first + length)
+                    tries += 1
+                    if tries > ReadProbe.mostTries { break }
+                }
+                #expect(stretch.range == first..<first + length)
+                #expect(tries <= 2 * 17 + UnreadableStretch.closelyTried)
+            }
+        }
+        // One record that is too large, which is the usual case, takes one try.
+        var single = UnreadableStretch(first: 7, end: 1_000_000)
+        #expect(single.next == 8)
+        single.tried(8, isReadable: true)
+        #expect(single.next == nil && single.range == 7..<8)
+    }
+
+    @Test func recordsAreTakenAloneAfterUncleanEnds() {
+        #expect(Caution(PartitionOpening(nextOffset: 4)) == nil)
+        #expect(Caution(PartitionOpening(nextOffset: 4, uncleanEnds: 1, suspect: (4, 1))) == nil)
+        guard var caution = Caution(PartitionOpening(nextOffset: 4, uncleanEnds: 2, suspect: (5, 3))) else {
+            Issue.record("no caution")
+            return
+        }
+        func step(_ first: Int64?, noted: Int64?, inFlight: Int = 0) -> Caution.Step {
+            caution.step(first: first, noted: noted, inFlight: inFlight)
+        }
+        #expect(step(nil, noted: nil) == .wait)
+        #expect(step(4, noted: nil) == .note(4))
+        #expect(step(4, noted: 4, inFlight: 1) == .wait)
+        #expect(step(4, noted: 4) == .take)
+        // Three times alone in hand when its reader ended.
+        #expect(step(5, noted: 4) == .giveUp)
+        for offset in 6..<Int64(Caution.records + 4) {
+            #expect(step(offset, noted: offset - 1) == .note(offset))
+            #expect(step(offset, noted: offset) == .take)
+        }
+        #expect(step(5000, noted: nil) == .end)
+    }
+
+    @Test func twiceAloneInHandIsNotEnough() {
+        var caution = Caution(PartitionOpening(nextOffset: 4, uncleanEnds: 9, suspect: (4, 2)))
+        let step = caution?.step(first: 4, noted: nil, inFlight: 0)
+        #expect(step == .note(4))
     }
 
     @Test func everythingIsPausedOnlyWhenNothingGetsRoom() {

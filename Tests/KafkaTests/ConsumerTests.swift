@@ -75,7 +75,7 @@ import Testing
         #expect(got.map(\.headers) == sent.map(\.headers))
         #expect(got.first?.timestamp == 1_700_000_000_123)
         #expect(Set(ends.map(\.offset)).isSuperset(of: [0, 6]))
-        #expect(consumer.watermarks(TopicPartition(topic, 0))?.high == 6)
+        #expect(consumer.highWatermark(TopicPartition(topic, 0)) == 6)
         let position = try consumer.positions([TopicPartition(topic, 0)])
         #expect(position.map(\.offset) == [6])
         let isLeft = consumer.close(within: .seconds(10))

@@ -19,9 +19,12 @@ final class Stage {
     private var parts: [Program] = []
 
     /// Starts the parts: a broker unless `given` names one, and a fresh database unless `databaseURL` does.
+    ///
+    /// `isShared`: several instances run at once.
     init(
         brokers given: String? = nil, databaseURL: String? = nil, isRealKafka: Bool = false,
-        parkTimeout: String = "2s", shutdownTimeout: String = "10s", odooLatency: String = "none"
+        parkTimeout: String = "2s", shutdownTimeout: String = "10s", odooLatency: String = "none",
+        isShared: Bool = false
     ) throws {
         let folder = try TemporaryFolder()
         self.folder = folder
@@ -47,10 +50,12 @@ final class Stage {
         try #require(try writer.exitCode() == 0, writer.report)
         // A member that was killed is waited for until its session ends, which has to be longer than the 3 s that the
         // mock takes for the first join. A real broker takes no session below 6 s, but knows a member that comes again
-        // by its name.
+        // by its name; where several instances share the topics, a member has none.
+        let session = isRealKafka ? 6000 : 4000
         let membership =
-            isRealKafka
-            ? "instance_id: \"stage\"" : "options: { \"session.timeout.ms\": 4000, \"heartbeat.interval.ms\": 200 }"
+            isRealKafka && !isShared
+            ? "instance_id: \"stage\""
+            : "options: { \"session.timeout.ms\": \(session), \"heartbeat.interval.ms\": 200 }"
         try edit("sluice.json5", "kafka: {", "kafka: {\n    \(membership),")
         try edit("sluice.json5", "shutdown_timeout: \"10s\"", "shutdown_timeout: \"\(shutdownTimeout)\"")
     }
@@ -71,8 +76,10 @@ final class Stage {
         try Program(words + ["--config", configuration], environment: environment)
     }
 
-    /// `sluice run`.
-    func run() throws -> Program { try command("run") }
+    /// `sluice run`, with `more` in its environment.
+    func run(_ more: [String: String] = [:]) throws -> Program {
+        try Program(["run", "--config", configuration], environment: environment.merging(more) { $1 })
+    }
 
     /// Sends seeded traffic; ends when all is acknowledged.
     func sendTraffic(orders: Int, seed: Int, rate: Int) throws -> Program {
@@ -99,6 +106,12 @@ final class Stage {
         var settings = try ConnectionSettings(databaseURL)
         settings.searchPath = "sluice"
         return try Connection(settings)
+    }
+
+    /// Runs statements on the store.
+    func execute(_ sql: String) throws {
+        var connection = try connect()
+        try connection.execute(sql)
     }
 
     /// The first column of the first row of `sql`; 0 while there is no such table, or no server.
@@ -183,5 +196,22 @@ final class Stage {
     /// Legal entity, reference and state of every order.
     func states() throws -> [[String]] {
         try rows("SELECT legal_entity, order_ref, state FROM orders WHERE state > 0 ORDER BY 1, 2")
+    }
+
+    /// What became of everything: each order with its document, and each key with its word.
+    ///
+    /// Without what may differ between two runs that were not disturbed: wall-clock times, and which of an order's
+    /// events had to wait for another topic's.
+    func picture() throws -> [[String]] {
+        try states()
+            + rows(
+                """
+                SELECT legal_entity, channel, event_id, order_ref, status, milestone FROM journal
+                WHERE channel <> 'sluice' ORDER BY 1, 2, 3
+                """)
+            + rows(
+                """
+                SELECT legal_entity, reason, count(*) FROM dead_letters GROUP BY 1, 2 ORDER BY 1, 2
+                """)
     }
 }

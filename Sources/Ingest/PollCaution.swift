@@ -1,0 +1,75 @@
+import Kafka
+import Metrics
+import OrderEvents
+import Partitioner
+
+// Partitions whose readers ended again and again: see `Caution`.
+extension PollLoop {
+    /// Begins to be careful with a partition, where that is due.
+    mutating func beginCaution(_ source: TopicPartition, _ index: Int32, _ opening: PartitionOpening) {
+        guard let caution = Caution(opening) else { return }
+        cautions[source] = caution
+        intake.beginHolding(index)
+        shared.log.warning(
+            "partition.careful",
+            fields(source, opening.suspect?.offset ?? -1) + [("ends", .integer(opening.uncleanEnds))])
+    }
+
+    /// Takes what may be taken of partitions that are read with care.
+    mutating func stepCarefully() {
+        if cautions.isEmpty { return }
+        cautions = cautions.filter { held[$0.key] != nil }
+        // One record in the whole process, and its outcome ledgered before the next: who ends the process must be the
+        // only one in hand, or others that were in hand with it would be given up too.
+        let indexes = cautions.keys.compactMap { held[$0]?.index }
+        let isBusy = shared.handover.withLock { state in
+            indexes.contains { !state.isSettled($0, in: shared.ledger) }
+        }
+        if isBusy {
+            shared.handover.change { $0.isUrgent = true }
+            return
+        }
+        let waiting = held.filter { cautions[$0.key] != nil && intake.isHolding($0.value.index) }
+        if let first = waiting.min(by: { $0.value.index < $1.value.index }) { stepCarefully(first.key, first.value) }
+    }
+
+    private mutating func stepCarefully(_ source: TopicPartition, _ one: Held) {
+        let assignment = Handover.Assignment(partition: one.index, epoch: one.epoch)
+        let noted = shared.handover.withLock { $0.taken[assignment] }
+        let first = intake.firstHeld(one.index)
+        let step = cautions[source]?.step(
+            first: first, noted: noted, inFlight: shared.ledger.inFlight(one.index))
+        switch step {
+        case .note(let offset):
+            shared.handover.change { if $0.takes[assignment] != offset { $0.takes[assignment] = offset } }
+        case .take:
+            intake.takeHeld(one.index, 1, unseen: false)
+        case .giveUp:
+            intake.takeHeld(one.index, 1, unseen: true)
+            shared.log.error(
+                "record.given_up",
+                fields(source, first ?? -1) + [("remedy", "look at the dead letter; report the crash")])
+        case .end:
+            intake.takeHeld(one.index, .max, unseen: false)
+            intake.endHolding(one.index)
+        case .wait, nil:
+            return
+        }
+        _ = intake.finishBurst()
+        if !intake.isHolding(one.index), let end = cautions[source]?.logEnd {
+            cautions[source]?.logEnd = nil
+            shared.ledger.reached(one.index, offset: end)
+        }
+        if step == .end { cautions[source] = nil }
+    }
+
+    /// Notes the log's end: behind what waits to be taken with care.
+    mutating func noteEnd(_ place: PartitionOffset) {
+        guard let one = held[place.source] else { return }
+        if intake.isHolding(one.index) {
+            cautions[place.source]?.logEnd = place.offset
+        } else {
+            shared.ledger.reached(one.index, offset: place.offset)
+        }
+    }
+}
