@@ -100,6 +100,11 @@ public struct Breaker: Equatable, Sendable {
         }
     }
 
+    /// A request that might go was not made; if it was the probe, another may go at once.
+    public mutating func withdrawn(now: Int64) {
+        if case .halfOpen(_, let turn) = state { state = .open(until: now, turn: turn) }
+    }
+
     /// The destination asked to be left alone until a time (monotonic nanoseconds): then a single request tries.
     public mutating func rest(until: Int64) {
         if case .open(let other, let turn) = state {

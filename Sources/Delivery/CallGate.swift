@@ -168,7 +168,7 @@ public struct CallGate: Sendable {
         case .failed:
             breaker.failed(now: now)
             limit.overloaded()
-        case .notMade: break
+        case .notMade: breaker.withdrawn(now: now)
         }
     }
 }

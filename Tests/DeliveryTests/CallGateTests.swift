@@ -116,6 +116,9 @@ import Testing
         gate.ask(203, member: member, .urgent)
         #expect(gate.next(now: now) == .start(202))
         #expect(gate.next(now: now) == .refuse([203]), "one probe")
+        gate.ended(member: member, .notMade, now: now)
+        gate.ask(204, member: member, .urgent)
+        #expect(gate.next(now: now) == .start(204), "the probe was not made, so another is")
         quick(&gate, member, now: now)
         #expect(gate.breaker.name == .closed && gate.limit.value == 1)
     }
