@@ -1,28 +1,30 @@
 /// How the records of a partition are taken after its readers ended again and again without a word.
 ///
 /// A record that ends the process when it is read, decoded or applied would do so for ever, and for every instance that
-/// gets its partition. So after two such ends with next to no progress the records are taken one at a time, each noted
-/// in the store before it is looked at, and the next one when it has its durable outcome. Who ends the process then is
-/// known, and after three ends it becomes a dead letter without being looked at.
+/// gets its partition. So after two such ends without progress the records are taken in small groups, each noted in the
+/// store before it is looked at, and the next one when all of it has its durable outcome. Where a reader ended with a
+/// group in hand they are taken one at a time: who ends the process then is known, and after three ends it becomes a
+/// dead letter without being looked at.
 ///
-/// Pure. A `kill -9` looks the same, and costs no more than some slow records: no record is given up that was not alone
-/// in hand three times.
+/// Pure. A `kill -9` looks the same, and costs little: no record is given up that was not alone in hand.
 struct Caution {
-    /// Ends without a word, in a row, after which records are taken alone.
+    /// Ends without a word, in a row, after which records are taken with care.
     static let uncleanEnds = 2
     /// Ends of one record alone after which it is given up.
     static let suspectEnds = 3
-    /// Records of a partition that are taken alone; then it counts as healthy.
+    /// Records of a partition that are taken with care; then, or at the end of its log, it counts as healthy.
     static let records = 200
+    /// Records of a group, as long as no reader ended with one in hand.
+    static let group = 50
 
     /// What to do now.
     enum Step: Equatable {
         /// Nothing.
         case wait
-        /// Have it noted that the record at this offset is taken alone.
+        /// Have it noted that the record at this offset, or the group that it begins, is in hand.
         case note(Int64)
-        /// Take the first waiting record.
-        case take
+        /// Take so many of the waiting records.
+        case take(Int)
         /// Make the first waiting record a dead letter, unseen.
         case giveUp
         /// Take all that waits; caution is over.
@@ -30,6 +32,7 @@ struct Caution {
     }
 
     private let condemned: Int64?
+    private let group: Int
     private var left = Caution.records
     /// The log's end, which was told while records waited.
     var logEnd: Int64?
@@ -38,6 +41,7 @@ struct Caution {
     init?(_ opening: PartitionOpening) {
         guard opening.uncleanEnds >= Self.uncleanEnds else { return nil }
         condemned = opening.suspect.flatMap { $0.ends >= Self.suspectEnds ? $0.offset : nil }
+        group = opening.suspect == nil ? Self.group : 1
     }
 
     /// What to do.
@@ -51,7 +55,12 @@ struct Caution {
         if left == 0 { return .end }
         guard let first, inFlight == 0 else { return .wait }
         guard first == condemned || first == noted else { return .note(first) }
-        left -= 1
-        return first == condemned ? .giveUp : .take
+        if first == condemned {
+            left -= 1
+            return .giveUp
+        }
+        let count = min(group, left)
+        left -= count
+        return .take(count)
     }
 }

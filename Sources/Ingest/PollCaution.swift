@@ -19,8 +19,8 @@ extension PollLoop {
     mutating func stepCarefully() {
         if cautions.isEmpty { return }
         cautions = cautions.filter { held[$0.key] != nil }
-        // One record in the whole process, and its outcome ledgered before the next: who ends the process must be the
-        // only one in hand, or others that were in hand with it would be given up too.
+        // One record or group in the whole process, and its outcome ledgered before the next: who ends the process must
+        // be in it, or others that were in hand too would be suspected.
         let indexes = cautions.keys.compactMap { held[$0]?.index }
         let isBusy = shared.handover.withLock { state in
             indexes.contains { !state.isSettled($0, in: shared.ledger) }
@@ -42,8 +42,8 @@ extension PollLoop {
         switch step {
         case .note(let offset):
             shared.handover.change { if $0.takes[assignment] != offset { $0.takes[assignment] = offset } }
-        case .take:
-            intake.takeHeld(one.index, 1, unseen: false)
+        case .take(let count):
+            intake.takeHeld(one.index, count, unseen: false)
         case .giveUp:
             intake.takeHeld(one.index, 1, unseen: true)
             shared.log.error(
@@ -57,10 +57,16 @@ extension PollLoop {
         }
         _ = intake.finishBurst()
         if !intake.isHolding(one.index), let end = cautions[source]?.logEnd {
-            cautions[source]?.logEnd = nil
             shared.ledger.reached(one.index, offset: end)
+            endCaution(source, one.index)
         }
         if step == .end { cautions[source] = nil }
+    }
+
+    /// Whoever ended the readers is not among the records that there are: the last of them is in hand or done.
+    private mutating func endCaution(_ source: TopicPartition, _ index: Int32) {
+        guard cautions.removeValue(forKey: source) != nil else { return }
+        intake.endHolding(index)
     }
 
     /// Notes the log's end: behind what waits to be taken with care.
@@ -70,6 +76,7 @@ extension PollLoop {
             cautions[place.source]?.logEnd = place.offset
         } else {
             shared.ledger.reached(one.index, offset: place.offset)
+            endCaution(place.source, one.index)
         }
     }
 }

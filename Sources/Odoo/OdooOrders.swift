@@ -59,6 +59,8 @@ public actor OdooOrders {
     /// Whether Odoo itself would keep silent when goods leave; nil: not asked yet.
     var isSilent: Bool?
     var company: Int?
+    /// The look for it that is under way.
+    var companyAsked: Task<Result<Int, OrderFailure>, Never>?
     var warehouses = ReferenceCache()
     var masters: [Master: ReferenceCache] = [:]
     var taxField: String?

@@ -90,11 +90,24 @@ extension OdooOrders {
 
     func scope() async throws(OrderFailure) -> Scope {
         if let company { return Scope(company) }
-        let found = try await batches.lookups.ask(
-            CodeLookup(model: "res.company", field: "name", codes: [companyName], context: [:]), lane: "res.company")
-        guard let ids = found[companyName], ids.count == 1 else { throw companyMissing() }
-        company = ids[0]
-        return Scope(ids[0])
+        // All that begin at once wait for one look.
+        let asking = companyAsked ?? Task { await askForCompany() }
+        companyAsked = asking
+        return Scope(try await asking.value.get())
+    }
+
+    private func askForCompany() async -> Result<Int, OrderFailure> {
+        defer { companyAsked = nil }
+        do throws(OrderFailure) {
+            let found = try await batches.lookups.ask(
+                CodeLookup(model: "res.company", field: "name", codes: [companyName], context: [:]),
+                lane: "res.company")
+            guard let ids = found[companyName], ids.count == 1 else { return .failure(companyMissing()) }
+            company = ids[0]
+            return .success(ids[0])
+        } catch {
+            return .failure(error)
+        }
     }
 
     func companyContext() async throws(OrderFailure) -> [String: OdooValue] { try await scope().context }

@@ -174,8 +174,9 @@ public enum ApplyStatements {
     /// Writes orders, new and old in one pass, each only if its row still has the revision that was read.
     ///
     /// bigint[] revision (the new one), bigint[] version, timestamptz updated_at, timestamptz[] state_since,
-    /// smallint[] state, text[] legal_entity, text[] order_ref, text[] document, smallint[] class of its delivery or NULL
-    /// -> for each, in this sequence, its order_ref where the backlog has to be told that the order is behind, else NULL.
+    /// smallint[] state, text[] legal_entity, text[] order_ref, text[] document, smallint[] class of its delivery or
+    /// NULL -> for each, in this sequence, its order_ref where the backlog has to be told that the order is behind,
+    /// else NULL.
     /// Fewer rows than given: some order was written by another instance meanwhile.
     public static let writeOrders = Statement(
         "write_orders",
@@ -197,9 +198,9 @@ public enum ApplyStatements {
 
     /// The same for batches in which a row is an alias of an order, or an order of a legal entity that promises times.
     ///
-    /// Parameters and result as `writeOrders`, then text[] alias_of and timestamptz[] look_at: when to look because of what the
-    /// batch told; NULL: it entered no flow. An earlier look stays, so that the update usually touches no index; what
-    /// is overdue is looked at because it changed.
+    /// Parameters and result as `writeOrders`, then text[] alias_of and timestamptz[] look_at: when to look because of
+    /// what the batch told; NULL: it entered no flow. An earlier look stays, so that the update usually touches no
+    /// index; what is overdue is looked at because it changed.
     public static let writeOrdersInFull = Statement(
         "write_orders_in_full",
         """
@@ -282,9 +283,9 @@ public enum ApplyStatements {
     /// timestamptz now, smallint[] class, text[] legal_entity, text[] order_ref: these orders are behind.
     ///
     /// Sent for the orders that `writeOrders` names. A row that is there stays as it is, unless a visit was refused
-    /// before: it may succeed now that the order has changed, so it is due at once. An urgent change makes its row urgent.
-    /// What is under way is left alone: its record sees the change. The order's row is locked by this transaction, and a
-    /// delivery locks it too before it removes the mark, so a mark is never lost between the two.
+    /// before: it may succeed now that the order has changed, so it is due at once. An urgent change makes its row
+    /// urgent. What is under way is left alone: its record sees the change. The order's row is locked by this
+    /// transaction, and a delivery locks it too before it removes the mark, so a mark is never lost between the two.
     public static let markBacklog = Statement(
         "mark_backlog",
         """

@@ -21,10 +21,11 @@ public enum PartitionReadings {
         }
     }
 
-    /// A reading that got further than this many offsets is no sign of a record that ends its readers.
+    /// A reading that got at least so many offsets further is no sign of a bad record, unless it took records alone.
     ///
-    /// More than what is usually open, so that progress made in front of such a record does not hide it.
-    public static let progress: Int64 = 10_000
+    /// What is committed in front of such a record is less with each reading, and then nothing. To ask for more would
+    /// take each process that is killed often for one that reads a bad record.
+    public static let progress: Int64 = 1
 
     private static let begin = Statement(
         "readings_begin",
@@ -36,7 +37,7 @@ public enum PartitionReadings {
             unclean_ends = CASE
                 WHEN r.reader IS NULL THEN 0
                 WHEN r.reader = excluded.reader THEN r.unclean_ends
-                WHEN excluded.began_offset - r.began_offset < $5 THEN r.unclean_ends + 1
+                WHEN r.in_hand OR excluded.began_offset - r.began_offset < $5 THEN r.unclean_ends + 1
                 ELSE 1 END,
             suspect_ends = CASE
                 WHEN r.reader IS NULL OR r.suspect_offset IS NULL OR r.suspect_offset < excluded.began_offset THEN 0

@@ -117,6 +117,7 @@ import Testing
         #expect(gate.next(now: now) == .start(202))
         #expect(gate.next(now: now) == .refuse([203]), "one probe")
         gate.ended(member: member, .notMade, now: now)
+        now += Self.second
         gate.ask(204, member: member, .urgent)
         #expect(gate.next(now: now) == .start(204), "the probe was not made, so another is")
         quick(&gate, member, now: now)

@@ -72,14 +72,16 @@ import Testing
         fixture.sink.complete(always: true)
         try fixture.service.start()
         let sources = (0...2).map { TopicPartition(topic, $0) }
-        #expect(
-            try eventually { try broker.committed(group, sources) == [5, 4, 4] },
-            "\(fixture.log.text)")
+        // Beside other tests the library takes its time to connect again.
+        func reaches(_ offsets: [Int64]) throws -> Bool {
+            try eventually(within: .seconds(120)) { try broker.committed(group, sources) == offsets }
+        }
+        #expect(try reaches([5, 4, 4]), "\(fixture.log.text)")
         // While all of it is running, one at the end of its log.
         try broker.produce([giant], settings: large)
-        #expect(try eventually { try broker.committed(group, sources) == [6, 4, 4] }, "\(fixture.log.text)")
+        #expect(try reaches([6, 4, 4]), "\(fixture.log.text)")
         for partition: Int32 in 0...2 { try broker.produce(events(topic, 2, partition: partition)) }
-        #expect(try eventually { try broker.committed(group, sources) == [8, 6, 6] }, "\(fixture.log.text)")
+        #expect(try reaches([8, 6, 6]), "\(fixture.log.text)")
         #expect(offsets(fixture, store, partition: 0) == Array(0..<8))
         #expect(letters(fixture).map(\.source.offset) == [2, 5])
         #expect(letters(fixture).map(\.reason) == [.tooLarge, .tooLarge])
@@ -96,13 +98,13 @@ import Testing
         return store
     }
 
-    /// Goal: after two ends without a word records are taken alone, and what is in hand at the third is known.
+    /// Goal: after an end with records in hand they are taken alone, and what is in hand at the third is known.
     @Test func recordsAreTakenAloneWhereReadersEndWithoutAWord() throws {
         let broker = try BrokerKinds.broker(.mock)
         try broker.createTopic("t", partitions: 1)
         let source = SourcePartition(topic: "t", partition: 0)
         try broker.produce(events("t", 10))
-        let store = crashed("t", ends: 2, suspect: nil)
+        let store = crashed("t", ends: 2, suspect: (0, 1))
         let fixture = IngestFixture(broker, topics: ["t"], group: "g", store: store) {
             $0.drainDeadline = .milliseconds(100)
         }
@@ -147,7 +149,7 @@ import Testing
         let broker = try BrokerKinds.broker(.mock)
         try broker.createTopic("t", partitions: 1)
         try broker.produce(events("t", 3000))
-        let store = crashed("t", ends: 2, suspect: nil)
+        let store = crashed("t", ends: 4, suspect: nil)
         let fixture = IngestFixture(broker, topics: ["t"], group: "g", store: store)
         fixture.sink.complete(always: true)
         try fixture.service.start()

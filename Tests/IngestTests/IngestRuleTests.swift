@@ -164,14 +164,27 @@ import Testing
         #expect(step(nil, noted: nil) == .wait)
         #expect(step(4, noted: nil) == .note(4))
         #expect(step(4, noted: 4, inFlight: 1) == .wait)
-        #expect(step(4, noted: 4) == .take)
+        #expect(step(4, noted: 4) == .take(1))
         // Three times alone in hand when its reader ended.
         #expect(step(5, noted: 4) == .giveUp)
         for offset in 6..<Int64(Caution.records + 4) {
             #expect(step(offset, noted: offset - 1) == .note(offset))
-            #expect(step(offset, noted: offset) == .take)
+            #expect(step(offset, noted: offset) == .take(1))
         }
         #expect(step(5000, noted: nil) == .end)
+    }
+
+    @Test func groupsAreTakenAsLongAsNobodyEndedWithOne() {
+        guard var caution = Caution(PartitionOpening(nextOffset: 4, uncleanEnds: 2)) else {
+            Issue.record("no caution")
+            return
+        }
+        for group in 0..<Caution.records / Caution.group {
+            let first = Int64(4 + group * Caution.group)
+            #expect(caution.step(first: first, noted: nil, inFlight: 0) == .note(first))
+            #expect(caution.step(first: first, noted: first, inFlight: 0) == .take(Caution.group))
+        }
+        #expect(caution.step(first: 5000, noted: nil, inFlight: 0) == .end)
     }
 
     @Test func twiceAloneInHandIsNotEnough() {

@@ -7,8 +7,8 @@ import Testing
 extension PipelineTests {
     /// A record that ends the process whenever it is looked at.
     @Suite struct CrashLoopTests {
-        /// Starts: two that end without a word, three with the record alone in hand, the one that gives it up.
-        private static let starts = 6
+        /// Starts: two that end without a word, one with a group in hand, three with the record alone in hand, the one that gives it up.
+        private static let starts = 7
 
         @Test func aRecordThatCrashesTheProcessIsGivenUpAndEverythingElsePasses() throws {
             let stage = try Stage(isRealKafka: BrokerKinds.hasKafka)
@@ -33,7 +33,8 @@ extension PipelineTests {
                 crashes += 1
             }
             let last = try #require(pipeline)
-            #expect(crashes == Self.starts - 1, last.report)
+            // One less where it was the first of the group.
+            #expect((Self.starts - 2...Self.starts - 1).contains(crashes), last.report)
             let sent = first + second + 1
             try stage.waitUntilSettled(sent, last)
             _ = try stage.balancedBooks(sent)

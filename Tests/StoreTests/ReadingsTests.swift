@@ -46,11 +46,14 @@ import Testing
     @Test func whoGotFarIsNoSignOfABadRecord() throws {
         var connection = try freshStore()
         _ = try open("one", &connection)
-        try ledger(0, PartitionReadings.progress - 1, &connection)
-        #expect(try open("two", &connection) == .init(nextOffset: PartitionReadings.progress - 1, uncleanEnds: 1))
+        #expect(try open("two", &connection).uncleanEnds == 1)
         #expect(try open("three", &connection).uncleanEnds == 2)
-        try ledger(PartitionReadings.progress - 1, 2 * PartitionReadings.progress - 1, &connection)
-        #expect(try open("four", &connection).uncleanEnds == 1)
+        try ledger(0, 1, &connection)
+        #expect(try open("four", &connection) == .init(nextOffset: 1, uncleanEnds: 1))
+        // What is taken alone gets on one by one, up to the record that ends its reader.
+        try take(1, "four", &connection)
+        try ledger(1, 2, &connection)
+        #expect(try open("five", &connection).uncleanEnds == 2)
     }
 
     @Test func aRecordInHandIsSuspectedForEachReadingThatEndedWithIt() throws {

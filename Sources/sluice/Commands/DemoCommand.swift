@@ -68,13 +68,13 @@ enum DemoCommand {
             say("configured   \(path)")
             say("metrics      http://127.0.0.1:\(pipeline.server.port)/metrics  (/livez, /readyz)\n")
             let traffic = try send(settings, rate, pipeline)
-            let isSettled = try settle(traffic, pipeline)
+            var unsettled = try settle(traffic, pipeline)
             if stays, !signals.isStopping {
                 say("\nstays up until Ctrl-C; the configuration: \(path)")
                 signals.wait()
             }
-            let isDrained = pipeline.stop()
-            return try conclude(traffic, settings, isComplete: isSettled && isDrained, dropsRow: dropsRow, json: json)
+            if !pipeline.stop() { unsettled.append("the shutdown was cut short") }
+            return try conclude(traffic, settings, unsettled: unsettled, dropsRow: dropsRow, json: json)
         }
 
         /// Sends the traffic from a thread of its own and shows the numbers meanwhile.
@@ -97,22 +97,27 @@ enum DemoCommand {
         }
 
         /// Waits until everything sent has its outcome, nothing is due and the backlog is delivered.
+        ///
+        /// Gives what was still missing when the time was up.
         private func settle(
             _ traffic: TrafficProducer.Result, _ pipeline: Pipeline
-        ) throws(CommandFailure) -> Bool {
+        ) throws(CommandFailure) -> [String] {
+            var missing: [String] = []
             var connection = try connect()
             let end = ContinuousClock.now + DemoCommand.settleBound
             while ContinuousClock.now < end, !signals.isStopping {
                 let counts = try read(&connection)
-                if pipeline.recordsPolled >= traffic.acknowledged, pipeline.isIdle, counts.parkedDue == 0,
-                    counts.backlogMoving == 0, counts.unchecked == 0, counts.total >= Int64(traffic.acknowledged)
-                {
-                    return true
-                }
+                let sent = Int64(traffic.acknowledged)
+                missing = [
+                    ("not polled", sent - Int64(pipeline.recordsPolled)), ("in flight", pipeline.isIdle ? 0 : 1),
+                    ("parked with a fallback", counts.parkedDue), ("in the backlog", counts.backlogMoving),
+                    ("without a verdict", counts.unchecked), ("without an outcome", sent - counts.total),
+                ].filter { $0.1 > 0 }.map { "\($0.0): \($0.1)" }
+                if missing.isEmpty { return [] }
                 Thread.sleep(forTimeInterval: 1)
                 try show(&connection, pipeline)
             }
-            return false
+            return missing.isEmpty ? ["stopped"] : missing
         }
 
         private func show(_ connection: inout Connection, _ pipeline: Pipeline) throws(CommandFailure) {
@@ -143,7 +148,7 @@ enum DemoCommand {
 
         /// Draws up the books, holds Odoo against the store, prints the table.
         private func conclude(
-            _ traffic: TrafficProducer.Result, _ settings: TrafficSettings, isComplete: Bool, dropsRow: Bool,
+            _ traffic: TrafficProducer.Result, _ settings: TrafficSettings, unsettled: [String], dropsRow: Bool,
             json: Bool
         ) throws(CommandFailure) -> Int32 {
             var connection = try connect()
@@ -157,9 +162,9 @@ enum DemoCommand {
             let taken = lines.reduce(0) { $0 + $1.taken }
             let isBalanced = lines.allSatisfy { $0.imbalance == 0 } && taken == Int64(traffic.acknowledged)
             let report = DemoReport(
-                lines: lines, audit: audit, traffic: traffic, isComplete: isComplete, isBalanced: isBalanced)
+                lines: lines, audit: audit, traffic: traffic, unsettled: unsettled, isBalanced: isBalanced)
             Output.line(json ? report.json : report.text)
-            return isBalanced && isComplete && audit.findings.isEmpty ? 0 : 1
+            return isBalanced && unsettled.isEmpty && audit.findings.isEmpty ? 0 : 1
         }
 
         private func dropRow(_ connection: inout Connection) throws(CommandFailure) {

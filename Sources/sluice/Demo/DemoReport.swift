@@ -7,7 +7,8 @@ struct DemoReport {
     var lines: [BookLine]
     var audit: OdooAudit
     var traffic: TrafficProducer.Result
-    var isComplete: Bool
+    /// What was missing when the time was up; empty: nothing.
+    var unsettled: [String]
     var isBalanced: Bool
 
     /// How many findings are printed.
@@ -46,7 +47,9 @@ struct DemoReport {
         if audit.findings.count > Self.shownFindings {
             page.append("… and \(audit.findings.count - Self.shownFindings) more findings")
         }
-        if !isComplete { page.append("the traffic did not settle in time") }
+        if !unsettled.isEmpty {
+            page.append("the traffic did not settle in time: \(unsettled.joined(separator: ", "))")
+        }
         page += heldBack
         let checked = traffic.expectations.filter { $0.finalState != nil }.count
         if audit.findings.isEmpty {
@@ -90,7 +93,8 @@ struct DemoReport {
         }
         return JSONText.render(
             [
-                "balanced": isBalanced, "complete": isComplete, "findings": audit.findings, "legal_entities": entities,
+                "balanced": isBalanced, "complete": unsettled.isEmpty,
+                "findings": audit.findings, "legal_entities": entities,
                 "held_back": audit.held.map {
                     ["legal_entity": $0.legalEntity, "order_ref": $0.orderRef, "codes": $0.codes] as [String: Any]
                 },
