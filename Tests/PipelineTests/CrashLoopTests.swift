@@ -7,7 +7,8 @@ import Testing
 extension PipelineTests {
     /// A record that ends the process whenever it is looked at.
     @Suite struct CrashLoopTests {
-        /// Starts: two that end without a word, one with a group in hand, three with the record alone in hand, the one that gives it up.
+        /// Starts: two that end without a word, one with a group in hand, three with the record alone in hand, and the
+        /// one that gives it up.
         private static let starts = 7
 
         @Test func aRecordThatCrashesTheProcessIsGivenUpAndEverythingElsePasses() throws {
