@@ -297,6 +297,7 @@ public final class DeliveryService: Sendable {
                 let standing = destination.settings.validates ? visit.taken.order.validation.verdict.codes : []
                 record.ending = Self.endingCodes.filter { code in !standing.contains { $0.rawValue == code } }
                 record.isRefused = visit.result.end == .refused
+                record.revision = visit.taken.order.revision
                 let recorded = try Backlog.record(record, legalEntity: entity, owner: visit.lease, &connection)
                 service.state.withLock { _ = $0.finished.removeFirst() }
                 underway[visit.destination].remove(visit.taken.orderRef)

@@ -25,6 +25,11 @@ public struct DeliveryRecord: Sendable {
     public var orderRef: String
     /// The version that was read when the delivery began.
     public var version: Int64
+    /// The revision that was read then; nil: not compared.
+    ///
+    /// An order that was written meanwhile, be it for a verdict only, is visited once more before its mark and its
+    /// exceptions end: the visit knows nothing of what came.
+    public var revision: Int64?
     /// The canonical state (raw value) that the destination was brought to; counts when everything was delivered.
     public var state: Int16
     /// Odoo's id of the sales order, when known.
@@ -125,7 +130,7 @@ public enum Backlog {
         "backlog_lock_order",
         """
         UPDATE orders SET told_class = NULL, told_revision = NULL WHERE legal_entity = $1 AND order_ref = $2
-        RETURNING version
+        RETURNING version, revision
         """)
     private static let record = Statement(
         "backlog_record",
@@ -272,6 +277,7 @@ public enum Backlog {
             key.text(delivery.orderRef)
             let rows = try connection.query(lockOrder, key)
             let version = rows.count > 0 ? rows.int64(0, 0) : 0
+            let isUnchanged = delivery.revision.map { rows.count > 0 && rows.int64(0, 1) == $0 } ?? true
             var values = key
             values.int64(delivery.version)
             if let id = delivery.odooID { values.int64(id) } else { values.null(.int64) }
@@ -280,8 +286,8 @@ public enum Backlog {
             values.bool(delivery.isComplete)
             _ = try connection.query(record, values)
             if delivery.isComplete || delivery.odooID != nil { _ = try connection.query(look, key) }
-            let isUpToDate = delivery.isComplete && version == delivery.version
-            try writeExceptions(delivery, legalEntity, &connection)
+            let isUpToDate = delivery.isComplete && version == delivery.version && isUnchanged
+            try writeExceptions(delivery, legalEntity, ends: isUnchanged, &connection)
             if isUpToDate {
                 _ = try connection.query(done, key)
             } else {
@@ -310,7 +316,7 @@ public enum Backlog {
     }
 
     private static func writeExceptions(
-        _ delivery: DeliveryRecord, _ legalEntity: String, _ connection: inout Connection
+        _ delivery: DeliveryRecord, _ legalEntity: String, ends: Bool, _ connection: inout Connection
     ) throws(PostgresError) {
         let now = try connection.query(clock, Parameters()).timestamp(0, 0)
         if !delivery.raised.isEmpty {
@@ -324,7 +330,7 @@ public enum Backlog {
             values.int64s(delivery.raised.map { _ in 1 })
             _ = try connection.query(ApplyStatements.raiseExceptions, values)
         }
-        if delivery.isComplete, !delivery.ending.isEmpty {
+        if ends, delivery.isComplete, !delivery.ending.isEmpty {
             var values = Parameters()
             values.timestamp(microsecondsSinceUnixEpoch: now)
             values.texts(delivery.ending.map { _ in legalEntity })

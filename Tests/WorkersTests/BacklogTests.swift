@@ -63,6 +63,30 @@ import Testing
         #expect(try take(&bench).map(\.order.version) == [3])
     }
 
+    /// A verdict that came meanwhile writes the order and changes nothing of what Odoo is to be told: what it opened
+    /// stays open, and the order is looked at once more.
+    @Test func aVisitEndsNothingOfAnOrderThatWasWrittenMeanwhile() throws {
+        var bench = try Bench()
+        try bench.apply([bench.store.event("e1", "O-1", "received", offset: 0, sequence: 1)])
+        let taken = try #require(try take(&bench).first)
+        try bench.connection.execute(
+            """
+            UPDATE orders SET revision = revision + 1;
+            INSERT INTO exceptions (first_seen, last_seen, count, legal_entity, order_ref, code, severity, detail)
+            VALUES (now(), now(), 1, 'ACME', 'O-1', 'unknown_product', 'error', '')
+            """)
+        var record = refusal(of: taken)
+        record.isComplete = true
+        record.revision = taken.order.revision
+        record.ending = ["unknown_product"]
+        #expect(try Backlog.record(record, legalEntity: "ACME", &bench.connection) == false)
+        #expect(try bench.count("exceptions WHERE resolved_at IS NULL") == 1)
+        record.revision = try #require(try take(&bench).first).order.revision
+        #expect(try Backlog.record(record, legalEntity: "ACME", &bench.connection) == true)
+        #expect(try bench.count("exceptions WHERE resolved_at IS NULL") == 0)
+        #expect(try bench.count("backlog") == 0)
+    }
+
     /// Its row of the backlog is not written again and again.
     @Test func theBacklogIsToldOnceUnlessItBecomesUrgent() throws {
         var bench = try Bench()
