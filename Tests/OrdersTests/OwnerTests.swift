@@ -105,6 +105,10 @@ import Testing
         lifecycle.override(from: .received, word: .state(.shipped), .reject)
         lifecycle.override(from: .validated, word: .state(.shipped), .flag)
         lifecycle.override(from: .received, word: .state(.allocated), .park)
+        // What `sluice lifecycle` prints of them.
+        for edge: (CanonicalState, CanonicalState) in [(.received, .shipped), (.validated, .shipped)] {
+            #expect(lifecycle.rule(from: edge.0, word: .state(edge.1)).code == .illegalTransition)
+        }
         let rules = OrderRules(lifecycle: lifecycle)
         var allowed = Desk([Told(.allocated, 1)], rules: rules)
         #expect(allowed.tell(.invoiced, 5).disposition == .allow && allowed.order.open == [])
