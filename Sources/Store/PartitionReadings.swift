@@ -21,12 +21,8 @@ public enum PartitionReadings {
         }
     }
 
-    /// A reading that got at least so many offsets further is no sign of a bad record, unless it took records alone.
-    ///
-    /// What is committed in front of such a record is less with each reading, and then nothing. To ask for more would
-    /// take each process that is killed often for one that reads a bad record.
-    public static let progress: Int64 = 1
-
+    /// A reading that got further is no sign of a bad record, unless it took records with care: what is committed in
+    /// front of such a record is less with each reading, and then nothing.
     private static let begin = Statement(
         "readings_begin",
         """
@@ -37,7 +33,7 @@ public enum PartitionReadings {
             unclean_ends = CASE
                 WHEN r.reader IS NULL THEN 0
                 WHEN r.reader = excluded.reader THEN r.unclean_ends
-                WHEN r.in_hand OR excluded.began_offset - r.began_offset < $5 THEN r.unclean_ends + 1
+                WHEN r.in_hand OR excluded.began_offset <= r.began_offset THEN r.unclean_ends + 1
                 ELSE 1 END,
             suspect_ends = CASE
                 WHEN r.reader IS NULL OR r.suspect_offset IS NULL OR r.suspect_offset < excluded.began_offset THEN 0
@@ -89,7 +85,6 @@ public enum PartitionReadings {
         var parameters = names
         parameters.int64s(next.map { $0 ?? 0 })
         parameters.text(reader)
-        parameters.int64(progress)
         _ = try connection.query(begin, parameters)
         let rows = try connection.query(look, names)
         var openings = next.map { Opening(nextOffset: $0, uncleanEnds: 0, suspect: nil) }
