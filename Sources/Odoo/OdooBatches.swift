@@ -18,6 +18,8 @@ struct OdooBatches: Sendable {
     let creating: BatchDesk<LoadedOrder, Int>
     let partners: BatchDesk<LoadedPartner, Int>
     let lookups: BatchDesk<CodeLookup, [String: [Int]]>
+    /// Whether a company mails nobody when goods leave; all ask for the same one.
+    let silence: BatchDesk<Acted, Bool>
     let moves: BatchDesk<PickingsRead, [StockMove]>
     let invoiceStates: BatchDesk<Acted, Bool>
     let invoicing: BatchDesk<Acted, Void>
@@ -37,6 +39,10 @@ struct OdooBatches: Sendable {
         }
         lookups = BatchDesk(size: Self.many, parallel: 2, linger: linger) { _, inputs in
             await Self.lookUp(inputs, api)
+        }
+        silence = BatchDesk(size: Self.many, parallel: 1, linger: linger) { _, inputs in
+            let answer = await Self.isSilent(inputs[0], api)
+            return inputs.map { _ in answer }
         }
         moves = BatchDesk(size: Self.many, linger: linger) { _, inputs in await Self.readMoves(inputs, api) }
         invoiceStates = BatchDesk(size: Self.many, linger: linger) { _, inputs in

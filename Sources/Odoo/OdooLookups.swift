@@ -13,6 +13,23 @@ struct CodeLookup: Sendable {
 }
 
 extension OdooBatches {
+    /// Whether Odoo is set up so that it mails nobody when goods of this company leave.
+    static func isSilent(_ company: Acted, _ api: any OdooAPI) async -> Result<Bool, OrderFailure> {
+        do throws(OdooFailure) {
+            let rows = try await api.call(
+                OdooCall(
+                    "res.company", "search_read",
+                    arguments: [
+                        "domain": [["id", "=", .integer(company.id)]], "fields": ["stock_move_email_validation"],
+                        "limit": 1,
+                    ], context: company.context))
+            return .success(rows.asList?.first?["stock_move_email_validation"]?.asBool != true)
+        } catch {
+            // A client fault: an Odoo that has no such setting.
+            return error.kind == .clientFault ? .success(true) : .failure(.call(error))
+        }
+    }
+
     /// Ids by code of each input: the company's own, or the shared ones where it has none.
     static func lookUp(
         _ inputs: [CodeLookup], _ api: any OdooAPI

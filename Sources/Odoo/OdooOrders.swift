@@ -56,11 +56,9 @@ public actor OdooOrders {
     let batches: OdooBatches
     let companyName: String
     let tellsCustomers: Bool
-    /// Whether Odoo itself would keep silent when goods leave; nil: not asked yet.
-    var isSilent: Bool?
+    /// Whether Odoo is known to keep silent itself when goods leave.
+    var isSilent = false
     var company: Int?
-    /// The look for it that is under way.
-    var companyAsked: Task<Result<Int, OrderFailure>, Never>?
     var warehouses = ReferenceCache()
     var masters: [Master: ReferenceCache] = [:]
     var taxField: String?
@@ -223,7 +221,7 @@ public actor OdooOrders {
         masters.removeAll()
         taxField = nil
         holdTag = nil
-        isSilent = nil
+        isSilent = false
     }
 
     // MARK: Creating

@@ -90,24 +90,11 @@ extension OdooOrders {
 
     func scope() async throws(OrderFailure) -> Scope {
         if let company { return Scope(company) }
-        // All that begin at once wait for one look.
-        let asking = companyAsked ?? Task { await askForCompany() }
-        companyAsked = asking
-        return Scope(try await asking.value.get())
-    }
-
-    private func askForCompany() async -> Result<Int, OrderFailure> {
-        defer { companyAsked = nil }
-        do throws(OrderFailure) {
-            let found = try await batches.lookups.ask(
-                CodeLookup(model: "res.company", field: "name", codes: [companyName], context: [:]),
-                lane: "res.company")
-            guard let ids = found[companyName], ids.count == 1 else { return .failure(companyMissing()) }
-            company = ids[0]
-            return .success(ids[0])
-        } catch {
-            return .failure(error)
-        }
+        let found = try await batches.lookups.ask(
+            CodeLookup(model: "res.company", field: "name", codes: [companyName], context: [:]), lane: "res.company")
+        guard let ids = found[companyName], ids.count == 1 else { throw companyMissing() }
+        company = ids[0]
+        return Scope(ids[0])
     }
 
     func companyContext() async throws(OrderFailure) -> [String: OdooValue] { try await scope().context }
@@ -146,29 +133,15 @@ extension OdooOrders {
     func requireSilence() async throws(OrderFailure) {
         guard !tellsCustomers else { return }
         let scope = try await scope()
-        if isSilent == nil {
-            do throws(OrderFailure) {
-                let rows = try await call(
-                    OdooCall(
-                        "res.company", "search_read",
-                        arguments: [
-                            "domain": [["id", "=", .integer(scope.company)]], "fields": ["stock_move_email_validation"],
-                            "limit": 1,
-                        ], context: scope.context))
-                isSilent = rows.asList?.first?["stock_move_email_validation"]?.asBool != true
-            } catch .call(let failure) where failure.kind == .clientFault {
-                // An Odoo that has no such setting.
-                isSilent = true
-            }
-        }
-        guard isSilent != false else {
+        if isSilent { return }
+        guard try await batches.silence.ask(.init(id: scope.company, context: scope.context)) else {
             // Asked again next time: somebody is about to change it.
-            isSilent = nil
             throw .call(
                 OdooFailure(
                     .refused, name: "sluice.WouldMail",
                     reason: "Odoo mails the customer when goods leave: end that in its settings, or set "
                         + "odoo.tells_customers", operation: "stock.picking/button_validate"))
         }
+        isSilent = true
     }
 }

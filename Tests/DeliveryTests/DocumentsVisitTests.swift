@@ -228,7 +228,6 @@ import Testing
         #expect(calls["sale.order/load", default: 0] <= 6, "\(calls)")
         #expect(calls["sale.order/action_confirm", default: 0] <= 8, "\(calls)")
         #expect(calls["stock.picking/button_validate", default: 0] <= 8, "\(calls)")
-        // Asked again after each failure, so a slow machine may ask more often; never once for each order.
-        #expect(calls["res.company/search_read", default: 0] < orders.count, "\(calls)")
+        #expect(calls["res.company/search_read", default: 0] <= 8, "\(calls)")
     }
 }
