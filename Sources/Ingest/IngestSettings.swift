@@ -3,7 +3,7 @@ internal import Kafka
 /// How Ingest reads from Kafka.
 public struct IngestSettings: Sendable {
     /// What the library may hold of records that were not polled yet: its queue, and one answer on top of it.
-    public static let fetchedAheadBytes = 16 << 20
+    public static let fetchedAheadBytes = 2 << 20
     /// Headers of a record that are looked at, at most.
     public static let maximumHeaders = 64
 
@@ -56,13 +56,13 @@ public struct IngestSettings: Sendable {
         var settings = ClientSettings([
             "client.id": "sluice",
             // Memory of records fetched ahead: the library's default is 64 MiB. Little suffices, because the library is
-            // woken when its queue runs dry (`Consumer.wake`), and what waits in it waits in front of rebalances. Only
+            // woken when its queue runs dry (`Consumer.wake`), and whatever comes waits behind it, rebalances too. Only
             // bytes count: a bound in records would be reached long before with small records.
-            "queued.max.messages.kbytes": "8192",
+            "queued.max.messages.kbytes": "1024",
             "queued.min.messages": "1000000",
             // One answer; a batch that is larger still comes, alone, up to receive.message.max.bytes.
-            "fetch.max.bytes": "8388608",
-            "fetch.message.max.bytes": "1048576",
+            "fetch.max.bytes": "1048576",
+            "fetch.message.max.bytes": "262144",
             // Must be above the largest batch that a topic takes, else its partition stands still.
             "receive.message.max.bytes": "104857600",
             "fetch.wait.max.ms": "100",

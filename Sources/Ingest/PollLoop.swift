@@ -72,6 +72,11 @@ struct PollLoop: ~Copyable {
     let probe: ReadProbe
     /// Partitions that were resumed in the last round: their leaders are woken in this one.
     var resumed: Set<TopicPartition> = []
+    /// Partitions were paused since the library was last woken.
+    ///
+    /// Its threads may sleep because its queue was full of what is thrown away now, and no fetch has told since whether
+    /// the others have more.
+    var mayAllSleep = false
     var isFatal = false
     var isBrokerAway = false
 
@@ -123,7 +128,10 @@ struct PollLoop: ~Copyable {
         var behind = resumed
         resumed = []
         var rule = wakeRule
-        if rule.polled(records, isBehind: { !partitionsBehind().isEmpty }) { behind.formUnion(partitionsBehind()) }
+        if rule.polled(records, isBehind: { mayAllSleep || !partitionsBehind().isEmpty }) {
+            behind.formUnion(mayAllSleep ? Array(consumer.assigned.subtracting(consumer.paused)) : partitionsBehind())
+            mayAllSleep = false
+        }
         wakeRule = rule
         consumer.wake(Array(behind.prefix(Self.mostWoken)))
     }
@@ -164,10 +172,10 @@ struct PollLoop: ~Copyable {
 
     private mutating func setPaused(_ wanted: Set<TopicPartition>) {
         let gone = consumer.paused.subtracting(wanted)
-        if !gone.isEmpty {
-            resumed.formUnion(gone)
-            wakeRule.expectRecords()
-        }
+        if !gone.isEmpty { resumed.formUnion(gone) }
+        let isMorePaused = !wanted.isSubset(of: consumer.paused)
+        if isMorePaused { mayAllSleep = true }
+        if isMorePaused || !gone.isEmpty { wakeRule.expectRecords() }
         attempt("consumer.pause_failed") { consumer throws(KafkaError) in try consumer.setPaused(wanted) }
     }
 

@@ -63,6 +63,9 @@ struct FairShares: Sendable {
         enter(party)
     }
 
+    /// Whether the party has a queue with work.
+    func hasWork(_ party: Int) -> Bool { parties[party].hasWork }
+
     /// A party takes no turns while it is paused.
     mutating func setPaused(_ party: Int, _ isPaused: Bool) {
         parties[party].isPaused = isPaused

@@ -12,6 +12,8 @@ public struct LaneBounds: Sendable {
     public var batchEvents: Int
     /// Bytes of one batch at most.
     public var batchBytes: Int
+    /// Events at which a batch ends that somebody who keeps up shares with those who do not.
+    var promptBatchEvents: Int { batchEvents / 4 }
     /// How long the first event of a batch may wait for company, in microseconds.
     public var linger: Int64
     /// How long no batch may end, while some are in flight, before all lanes count as blocked, in microseconds; nil:

@@ -242,10 +242,13 @@ public struct LaneSchedule: Sendable {
         var batch = Assembly(id: nextBatch)
         batch.items.reserveCapacity(min(bounds.batchEvents, waitingEvents))
         while !batch.isFull(bounds), let turn = shares.next() {
+            let before = batch.items.count
             let cost = take(turn.most, from: turn.queue, &batch)
             batch.charge(turn.party, cost)
             queues[turn.queue].isActive = queues[turn.queue].canGo
             shares.took(turn, cost: cost, hasMore: queues[turn.queue].isActive)
+            // Nobody waits for a dead letter.
+            if turn.party > 0, !shares.hasWork(turn.party) { batch.notePrompt(batch.items.count - before) }
         }
         // A batch that is not full has taken all that could go: then the next event or completion sets the time.
         self.dueAt = batch.isFull(bounds) ? Int64.min : nil
@@ -254,7 +257,7 @@ public struct LaneSchedule: Sendable {
         if inFlight.isEmpty { movedAt = now }
         inFlight[batch.id] = Receipt(
             orders: batch.orders, bytes: batch.bytes, charges: batch.charges,
-            isTelling: batch.items.count * 4 >= bounds.batchEvents)
+            isTelling: batch.items.count >= bounds.promptBatchEvents)
         return .batch(LaneBatch(id: batch.id, items: batch.items, bytes: batch.bytes))
     }
 

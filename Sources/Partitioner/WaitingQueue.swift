@@ -30,10 +30,22 @@ struct Assembly {
     var bytes = 0
     /// What the legal entities were charged for it.
     var charges: [(party: Int, cost: Int)] = []
+    /// Events of legal entities that have nothing waiting beside them.
+    private var promptEvents = 0
 
     init(id: UInt32) { self.id = id }
 
-    func isFull(_ bounds: LaneBounds) -> Bool { items.count >= bounds.batchEvents || bytes >= bounds.batchBytes }
+    /// Whether nothing more goes in.
+    ///
+    /// Who keeps up waits for this batch alone, so beside those who do not it stays small: a full one takes four times
+    /// as long. Where most keep up, as when very many wait with few events each, there is nobody to protect them from.
+    func isFull(_ bounds: LaneBounds) -> Bool {
+        if items.count >= bounds.batchEvents || bytes >= bounds.batchBytes { return true }
+        return promptEvents > 0 && items.count >= bounds.promptBatchEvents && promptEvents < items.count / 4
+    }
+
+    /// `count` events in it are all that their legal entity has.
+    mutating func notePrompt(_ count: Int) { promptEvents += count }
 
     mutating func charge(_ party: Int, _ cost: Int) {
         // A legal entity's lanes are served one after the other.

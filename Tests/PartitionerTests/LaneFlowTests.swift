@@ -59,6 +59,41 @@ import Testing
         #expect(priorities.isUsed && !Priorities([(.normal, [nil])]).isUsed)
     }
 
+    // MARK: - Size of batches
+
+    /// Legal entity 0 floods; the others have one event each.
+    private func flooded(others: Int) -> LaneSchedule {
+        let parties = (0...others).map { (Int32($0), 1) }
+        var schedule = LaneSchedule(lanes: LaneFixture.lanes(parties), bounds: LaneFixture.bounds(events: 400))
+        for id in 0..<5_000 as Range<Int64> {
+            schedule.enqueue(LaneFixture.event(id, lane: 1, order: UInt64(id) + 1), now: 0)
+        }
+        for other in 0..<others {
+            let id = Int64(10_000 + other)
+            schedule.enqueue(LaneFixture.event(id, lane: 2 + other, order: UInt64(id)), now: 0)
+        }
+        return schedule
+    }
+
+    @Test func whoKeepsUpBesideAFloodGetsASmallBatch() {
+        var schedule = flooded(others: 1)
+        let first = schedule.batch()?.ids ?? []
+        #expect(first.contains(10_000) && first.count == 100)
+        #expect(schedule.batch()?.items.count == 400)
+    }
+
+    @Test func batchesAreLargeWhereMostKeepUp() {
+        var schedule = flooded(others: 399)
+        #expect(schedule.batch()?.items.count == 400)
+    }
+
+    @Test func aDeadLetterMakesNoBatchSmall() {
+        var schedule = flooded(others: 0)
+        schedule.enqueue(LaneFixture.deadLetter(20_000), now: 0)
+        let batch = schedule.batch()
+        #expect(batch?.items.count == 400 && batch?.ids.contains(20_000) == true)
+    }
+
     // MARK: - Cost
 
     @Test func whoseBatchTookLongerThanItsChargeWaitsForThat() {
