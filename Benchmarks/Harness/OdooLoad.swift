@@ -28,18 +28,22 @@ struct OdooLoad {
     /// Each order at its end.
     private(set) var orders: [Order] = []
     let entities: Int
+    /// Number of the first order.
+    private let firstOrder: Int
 
     static func reference(_ order: Int) -> String { "O-\(order)" }
 
-    /// `cancelEvery`: every so many-th order is cancelled instead of allocated; 0: none.
-    init(orders count: Int, legalEntities: Int, seed: Int, cancelEvery: Int = 0) throws {
+    /// `count` orders whose numbers begin with `firstOrder`; every `cancelEvery`-th is cancelled instead of allocated,
+    /// with 0 none.
+    init(orders count: Int, legalEntities: Int, seed: Int, cancelEvery: Int = 0, firstOrder: Int = 0) throws {
         var settings = ReferenceTraffic.Settings()
         settings.orders = count
-        settings.window = count
+        settings.window = max(1, count)
         settings.legalEntities = legalEntities
         settings.duplicatesPerThousand = 0
         settings.seed = seed
         entities = legalEntities
+        self.firstOrder = firstOrder
         var traffic = ReferenceTraffic(settings)
         var path = HotPath(legalEntities: legalEntities)
         var number = 0
@@ -60,7 +64,7 @@ struct OdooLoad {
             path.orders[step.order].writeDocument(to: &document)
             events.append(
                 Told(
-                    order: step.order, entity: order % legalEntities,
+                    order: firstOrder + order, entity: order % legalEntities,
                     state: isCancelled && state == .allocated ? .cancelled : state, version: step.version,
                     stored: Int16(path.orders[step.order].state?.rawValue ?? 1),
                     document: String(decoding: document, as: UTF8.self)))
@@ -70,18 +74,24 @@ struct OdooLoad {
         customers = Set(orders.map(\.customerRef))
     }
 
-    /// An Odoo that knows what the orders refer to, with the recorded profile.
-    func makeOdoo(folder: String, workers: Int, divisor: Double, seed: UInt64 = 1) throws -> OdooStandIn {
+    /// An Odoo that knows what the orders refer to, and those of `other`, with the recorded profile.
+    func makeOdoo(
+        folder: String, workers: Int, divisor: Double, seed: UInt64 = 1, with other: OdooLoad? = nil
+    ) throws -> OdooStandIn {
+        let skus = skus.union(other?.skus ?? [])
+        let customers = customers.union(other?.customers ?? [])
         let names = (0..<entities).map(ReferenceTraffic.legalEntity)
-        let odoo = try OdooStandIn(
-            OdooStandInSettings(
-                folder: folder, companies: names,
-                warehouses: names.flatMap { name in
-                    (0..<3).map { .init(code: ReferenceTraffic.warehouse($0), name: "W", company: name) }
-                },
-                products: skus.sorted().map { .init(code: $0, name: $0) },
-                partners: customers.sorted().map { .init(code: $0, name: "Customer") }, users: [.init(key: "KEY")],
-                workers: workers, latency: .recorded(dividedBy: divisor), seed: seed))
+        var settings = OdooStandInSettings(
+            folder: folder, companies: names,
+            warehouses: names.flatMap { name in
+                (0..<3).map { .init(code: ReferenceTraffic.warehouse($0), name: "W", company: name) }
+            },
+            products: skus.sorted().map { .init(code: $0, name: $0) },
+            partners: customers.sorted().map { .init(code: $0, name: "Customer") }, users: [.init(key: "KEY")],
+            workers: workers, latency: .recorded(dividedBy: divisor), seed: seed)
+        // The recorded times have Odoo's commits in them.
+        settings.isDurable = false
+        let odoo = try OdooStandIn(settings)
         odoo.start()
         return odoo
     }

@@ -24,6 +24,9 @@ struct OdooPart {
         try compare(&figures, &wrong)
         try loseAnswers(&figures, &wrong)
         try OdooLimits(stage: stage).measure(&figures)
+        guard let capacity = figures.median("orders_per_second") else { throw BenchError("no capacity was measured") }
+        try OdooUrgency(stage: stage, capacity: capacity).measure(&figures)
+        try OdooOutage(stage: stage, capacity: capacity).measure(&figures, &wrong)
         guard wrong.isEmpty else { throw WrongWork(findings: wrong) }
     }
 

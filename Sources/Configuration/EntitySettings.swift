@@ -152,6 +152,8 @@ public struct DestinationSettings: Equatable, Sendable {
         case locks
         /// Internal notes.
         case notes
+        /// The tag that says what became of an order's money.
+        case payments
     }
 
     /// An external API of Odoo.

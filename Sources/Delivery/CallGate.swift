@@ -1,3 +1,5 @@
+public import Odoo
+
 /// Who may call an Odoo next: the limits of one server, which several legal entities may share.
 ///
 /// Legal entities get their turns by weight, and what one does not use is the others'. Within an entity urgent calls go
@@ -5,23 +7,7 @@
 /// what becomes of tickets.
 public struct CallGate: Sendable {
     /// How soon a call has to go.
-    public enum Urgency: Int, CaseIterable, Sendable {
-        /// Cancellations, new orders, holds, dispatch.
-        case urgent
-        /// Invoices, notes, closing, look-ups.
-        case usual
-        /// Replays, backfills, reconciliation.
-        case whenever
-
-        /// How often calls of this urgency are passed over in a row at most.
-        var patience: Int {
-            switch self {
-            case .urgent: 0
-            case .usual: 4
-            case .whenever: 9
-            }
-        }
-    }
+    public typealias Urgency = Errand.Urgency
 
     /// What to do now.
     public enum Action: Equatable, Sendable {
@@ -127,7 +113,7 @@ public struct CallGate: Sendable {
 
     private mutating func takeTicket(_ member: Int) -> Int {
         let all = Urgency.allCases.filter { !members[member].waiting[$0.rawValue].isEmpty }
-        let tooLong = all.last { members[member].passedOver[$0.rawValue] >= $0.patience && $0 != .urgent }
+        let tooLong = all.last { members[member].passedOver[$0.rawValue] >= $0.patience && $0 != .critical }
         let urgency = tooLong ?? all.first ?? .urgent
         for other in all where other != urgency { members[member].passedOver[other.rawValue] += 1 }
         members[member].passedOver[urgency.rawValue] = 0
@@ -159,9 +145,8 @@ public struct CallGate: Sendable {
                 limit.answered(shape: shape, seconds: seconds, inFlight: before)
             }
         case .conflict:
-            // The server works; it has waited long for other calls on the same rows.
+            // The server works; who wants the same rows is kept apart from each other, and nobody else.
             breaker.succeeded()
-            limit.overloaded()
         case .wait(let until):
             breaker.rest(until: until)
             limit.overloaded()
@@ -169,6 +154,17 @@ public struct CallGate: Sendable {
             breaker.failed(now: now)
             limit.overloaded()
         case .notMade: breaker.withdrawn(now: now)
+        }
+    }
+}
+
+extension Errand.Urgency {
+    /// How often calls of this urgency are passed over in a row at most.
+    var patience: Int {
+        switch self {
+        case .critical: 0
+        case .urgent, .usual: 4
+        case .whenever: 9
         }
     }
 }

@@ -5,11 +5,18 @@
 /// after an outage), and shrinks as calls grow slow. Odoo itself never says that it has too much. Pure.
 public struct ConcurrencyLimit: Equatable, Sendable {
     /// Slowness, as a multiple of the quickest, from which on the limit shrinks.
-    static let slow = 2.0
+    ///
+    /// Half a call waits in Odoo behind each that is worked on: enough that no worker is idle. What waits there cannot
+    /// be overtaken by what is urgent; what waits here can.
+    static let slow = 1.5
     /// Slowness that it shrinks to.
-    static let wanted = 1.6
+    static let wanted = 1.25
     /// Shapes of calls that are remembered: operations by classes of size.
     static let shapes = 256
+    /// What no call is blamed for, in seconds: its way through the network and this process.
+    private static let tolerance = 0.005
+    /// The most that one call counts, as a multiple of the quickest: it may have met something else than a queue.
+    private static let worst = 4.0
     /// How much of the quickest time is forgotten with each call of its shape: it may have been luck.
     private static let ageing = 1.0001
 
@@ -18,7 +25,10 @@ public struct ConcurrencyLimit: Equatable, Sendable {
     private var limit: Double
     private var isStarting = true
     private var quickest: [String: Double] = [:]
-    private var round: [Double] = []
+    /// What the calls of this round took, and what they would have taken without waiting.
+    private var took = 0.0
+    private var needed = 0.0
+    private var calls = 0
     private var isUsedUp = false
 
     /// A limit of 1 that will grow fast, up to `ceiling`.
@@ -41,12 +51,14 @@ public struct ConcurrencyLimit: Equatable, Sendable {
         if known == nil, quickest.count >= Self.shapes { quickest.removeAll(keepingCapacity: true) }
         let best = min(seconds, (known ?? seconds) * Self.ageing)
         quickest[shape] = best
-        round.append(seconds / max(best, 0.000_001))
+        // By time, so that many short calls do not outvote those that occupy the server.
+        needed += best + Self.tolerance
+        took += min(seconds, Self.worst * (best + Self.tolerance))
+        calls += 1
         if inFlight >= value { isUsedUp = true }
-        guard round.count >= max(4, value) else { return }
-        let slowness = round.sorted()[round.count / 2]
-        round.removeAll(keepingCapacity: true)
-        defer { isUsedUp = false }
+        guard calls >= max(4, value) else { return }
+        let slowness = took / needed
+        defer { beginRound() }
         if slowness > Self.slow {
             isStarting = false
             // At one call at a time nobody waits for anybody: the server itself is slower now.
@@ -60,10 +72,9 @@ public struct ConcurrencyLimit: Equatable, Sendable {
     /// A call failed in a way that tells of too much: no answer, a conflict, a request to wait.
     public mutating func overloaded() {
         // Once a round.
-        guard isStarting || !round.isEmpty || limit > 1 else { return }
+        guard isStarting || calls > 0 || limit > 1 else { return }
         isStarting = false
-        round.removeAll(keepingCapacity: true)
-        isUsedUp = false
+        beginRound()
         limit = max(1, limit / 2)
     }
 
@@ -71,8 +82,11 @@ public struct ConcurrencyLimit: Equatable, Sendable {
     public mutating func restart() {
         limit = 1
         isStarting = true
-        round.removeAll(keepingCapacity: true)
-        isUsedUp = false
+        beginRound()
+    }
+
+    private mutating func beginRound() {
+        (took, needed, calls, isUsedUp) = (0, 0, 0, false)
     }
 
     /// The class of size of a call for `records` records: sizes of one class differ by half at most.

@@ -15,6 +15,7 @@ extension OrderDelivery {
             result.end = .refused
             result.exceptions.append(
                 DeliveryException(code: .stateMismatch, detail: "the order was \(what.rawValue) by somebody else"))
+        case .superseded: result.end = .superseded
         case .call(let call):
             result.failure = call
             switch call.kind {

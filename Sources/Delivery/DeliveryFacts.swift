@@ -97,6 +97,8 @@ public struct OdooDocuments: OptionSet, Hashable, Sendable {
     public static let locks = OdooDocuments(rawValue: 8)
     /// Internal notes tell what happened.
     public static let notes = OdooDocuments(rawValue: 16)
+    /// Orders have a tag that says what became of their money.
+    public static let payments = OdooDocuments(rawValue: 32)
     /// All of them.
-    public static let all: OdooDocuments = [.shipments, .invoices, .holds, .locks, .notes]
+    public static let all: OdooDocuments = [.shipments, .invoices, .holds, .locks, .notes, .payments]
 }

@@ -4,6 +4,8 @@ public import Metrics
 public final class DeliveryMetrics: Sendable {
     let requests: CounterFamily
     let requestSeconds: HistogramFamily
+    let visits: CounterFamily
+    let spaced: GaugeFamily
     let concurrency: GaugeFamily
     let inFlight: GaugeFamily
     let breaker: StateSetFamily
@@ -25,6 +27,14 @@ public final class DeliveryMetrics: Sendable {
             "sluice_odoo_request_seconds", help: "Time of calls to Odoo, from permission to answer.",
             labels: ["legal_entity", "operation", "result"],
             buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 150])
+        visits = registry.counter(
+            "sluice_delivery_visits_total",
+            help: "Visits of orders: first ones, and those repeated because the last one did not succeed.",
+            labels: ["legal_entity", "attempt"])
+        spaced = registry.gauge(
+            "sluice_odoo_spaced_rows",
+            help: "Rows of Odoo over which calls conflicted, and for which they go one at a time now.",
+            labels: ["legal_entity"])
         concurrency = registry.gauge(
             "sluice_odoo_limit_concurrency", help: "Calls that the destination bears at once.", labels: ["legal_entity"]
         )

@@ -62,8 +62,19 @@ final class Gate<Value: Sendable>: @unchecked Sendable {
     }
 }
 
+extension Backlog.Turn {
+    /// How soon the calls of a visit go.
+    var urgency: Errand.Urgency {
+        switch self {
+        case .urgent: .critical
+        case .usual: .urgent
+        case .whenever: .usual
+        }
+    }
+}
+
 extension Destination {
-    /// Visits Odoo for one order.
+    /// Visits Odoo for one order, as the task's errand.
     func visit(_ taken: BacklogOrder, via odoo: OdooOrders) async -> DeliveryResult {
         var delivered = taken.delivered.map { DeliveredState(document: $0) } ?? DeliveredState()
         if delivered.uncertainSince == nil, let began = taken.unrecordedVisit {

@@ -13,6 +13,7 @@ public import OrderEvents
 /// | on_hold | a tag, nothing reserved; never confirmed while the hold lasts |
 /// | cancelled | `cancel`; nothing when it was never created |
 /// | closed | locked |
+/// | payments | a tag: authorized, captured, refunded or failed, whichever was told of last |
 /// | all of it, delivered, payments | internal notes, each once; several at once are one note |
 ///
 /// Only what is true counts, never the events: ten transitions while Odoo slept are one visit. No fact is dropped.
@@ -71,6 +72,8 @@ public enum DeliveryPlan {
         case track
         /// Invoice what was delivered, and post it.
         case invoice
+        /// Show the status of its money.
+        case markPayment(String)
         /// Lock it.
         case lock
         /// Cancel it.
@@ -121,6 +124,11 @@ public enum DeliveryPlan {
         }
         if isHeld, !delivered.held, documents.contains(.holds) { steps.append(.hold) }
         if isConfirmed { steps += documentSteps(order, delivered, documents) }
+        if documents.contains(.payments), let payment = order.facts.payments.last,
+            !delivered.told.contains(paymentKey(payment.status))
+        {
+            steps.append(.markPayment(payment.status))
+        }
         if documents.contains(.notes) {
             let remarks = remarks(order, delivered)
             if !remarks.isEmpty { steps.append(.note(remarks, look: delivered.uncertainSince != nil)) }

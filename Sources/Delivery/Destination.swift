@@ -62,8 +62,10 @@ public struct DestinationSettings: Sendable {
 
 /// One legal entity's destination: everything that goes to it goes through here, and then through its server's limits.
 final class Destination: Sendable {
-    /// Orders that may be in delivery at once: enough to fill batches while others are under way.
-    static let visitsAtOnce = 200
+    /// Orders that may be in delivery at once: enough to fill the batches of all calls that may be under way.
+    static func visitsAtOnce(concurrency: Int) -> Int { min(1000, max(200, 50 * concurrency)) }
+    /// Orders that are taken from the backlog at once: others wait for their turn meanwhile.
+    static let takenAtOnce = 100
     /// How many of them only urgent orders may have: they never wait for a place.
     static let urgentVisits = 20
 
@@ -74,9 +76,11 @@ final class Destination: Sendable {
     }
 
     private struct Retries: Sendable {
+        /// Of visits, while the destination fails.
         var budget = RetryBudget()
-        /// Calls in a row that the destination answered since it last failed; nil: it has not failed.
-        var answered: Int?
+        /// Of calls within visits, while it works.
+        var calls = RetryBudget()
+        var share = FailingShare()
     }
 
     let settings: DestinationSettings
@@ -111,7 +115,8 @@ final class Destination: Sendable {
         let watched = WatchedAPI(
             api, before: { [self] call async throws(OdooFailure) in try await admit(call, owned: owned) },
             after: { [self] ended in record(ended) })
-        return OdooOrders(api: watched, company: settings.company, tellsCustomers: settings.tellsCustomers)
+        let repeating = RepeatingAPI(watched) { [self] in mayRepeat() }
+        return OdooOrders(api: repeating, company: settings.company, tellsCustomers: settings.tellsCustomers)
     }
 
     // MARK: Visits
@@ -119,7 +124,8 @@ final class Destination: Sendable {
     /// How many visits may be under way now: one while the breaker tries whether the destination is back, none while
     /// it is open.
     var visitLimit: Int {
-        server.breaker.name == .closed ? Self.visitsAtOnce : server.mayTry() ? 1 : 0
+        server.breaker.name == .closed
+            ? Self.visitsAtOnce(concurrency: settings.maximumConcurrency) : server.mayTry() ? 1 : 0
     }
 
     /// Whether calls go to it at all.
@@ -127,14 +133,24 @@ final class Destination: Sendable {
 
     /// How many orders whose delivery failed before may be taken now; nil: any.
     var repeatedLimit: Int? {
-        retries.withLock { $0.answered == nil ? nil : $0.budget.allows(now: Self.nanoseconds()) }
+        retries.withLock { $0.share.isFailing ? $0.budget.allows(now: Self.nanoseconds()) : nil }
     }
 
     /// So many visits begin.
     func began(first: Int, repeated: Int) {
         retries.withLock { retries in
-            guard retries.answered != nil else { return }
+            guard retries.share.isFailing else { return }
             retries.budget.went(first: first, repeated: repeated, now: Self.nanoseconds())
+        }
+    }
+
+    /// Whether a call without an answer may be made once more within its visit.
+    private func mayRepeat() -> Bool {
+        retries.withLock { retries in
+            let now = Self.nanoseconds()
+            guard !retries.share.isFailing, retries.calls.allows(now: now) > 0 else { return false }
+            retries.calls.went(first: 0, repeated: 1, now: now)
+            return true
         }
     }
 
@@ -155,7 +171,7 @@ final class Destination: Sendable {
 
     private func admit(_ call: OdooCall, owned: Bool) async throws(OdooFailure) {
         if owned, lease == nil { throw Self.notOwner(call) }
-        guard await server.enter(member: member, OdooServer.urgency(call.operation)) else {
+        guard await server.enter(member: member, OdooServer.urgency(call.operation, Errand.current)) else {
             show()
             throw OdooFailure(
                 .reconnect, name: "sluice.breaker_open", reason: "the destination fails; nothing is sent for a while",
@@ -180,20 +196,16 @@ final class Destination: Sendable {
         let (seconds, attoseconds) = ended.took.components
         metrics.requestSeconds.with(settings.legalEntity, ended.operation, result).observe(
             Double(seconds) + Double(attoseconds) * 1e-18)
+        let isFailed = ended.failure.map { $0.isOfDestination && !$0.isConflict } ?? false
         retries.withLock { retries in
-            if ended.failure?.isOfDestination ?? false {
-                retries.answered = 0
-            } else if let answered = retries.answered {
-                retries.answered = answered + 1 < Self.answersToTrust ? answered + 1 : nil
-                if retries.answered == nil { retries.budget.refill() }
-            }
+            let wasFailing = retries.share.isFailing
+            retries.share.ended(failed: isFailed)
+            if wasFailing, !retries.share.isFailing { retries.budget.refill() }
+            retries.calls.went(first: 1, repeated: 0, now: Self.nanoseconds())
         }
         server.left(member: member, OdooServer.outcome(ended, now: Self.nanoseconds()))
         show()
     }
-
-    /// Calls in a row that have to be answered before a destination counts as working again.
-    private static let answersToTrust = 20
 
     private func show() {
         breakerState.set(server.breaker.name.rawValue)

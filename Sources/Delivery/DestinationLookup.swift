@@ -42,7 +42,7 @@ extension DeliveryService: MasterLookup {
         switch failure {
         case .call(let failure): failure.description
         // Reading master data neither refers to anything nor changes an order.
-        case .reference, .contradicted: "unexpected refusal"
+        case .reference, .contradicted, .superseded: "unexpected refusal"
         }
     }
 }

@@ -89,13 +89,17 @@ final class OdooServer: Sendable {
         }
     }
 
-    /// How soon calls of an operation have to go.
-    static func urgency(_ operation: String) -> CallGate.Urgency {
+    /// How soon a call has to go: as its errand says, but what a person reads later never before what moves goods.
+    static func urgency(_ operation: String, _ errand: Errand?) -> CallGate.Urgency {
+        max(errand?.urgency ?? .usual, ofOperation(operation))
+    }
+
+    private static func ofOperation(_ operation: String) -> CallGate.Urgency {
         switch operation {
         case "sale.advance.payment.inv/create", "sale.advance.payment.inv/create_invoices", "account.move/read",
             "account.move/action_post", "sale.order/message_post", "mail.message/search_read", "sale.order/action_lock":
             .usual
-        default: .urgent
+        default: .critical
         }
     }
 
@@ -108,7 +112,7 @@ final class OdooServer: Sendable {
         guard let failure = ended.failure else { return answered }
         switch failure.kind {
         case .refused, .missing, .clientFault: return answered
-        case .retry: return .conflict
+        case .retry: return failure.isConflict ? .conflict : .failed
         case .retryAfter(let seconds): return .wait(until: now + Int64(max(1, seconds)) * 1_000_000_000)
         case .reconnect, .credentials, .configuration, .unknown: return .failed
         }

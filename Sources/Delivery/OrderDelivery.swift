@@ -24,6 +24,9 @@ public struct DeliveryResult: Equatable, Sendable {
         case refused
         /// To be tried again, after the retry policy's delay and not before `after` seconds.
         case retry(after: Int?)
+        /// The order has changed so that what was left to do is no longer what has to be done: to be tried again at
+        /// once.
+        case superseded
         /// Nothing can succeed at this destination until a person acts: wrong key, address, database or company.
         case stopped
     }
@@ -50,6 +53,7 @@ public struct DeliveryResult: Equatable, Sendable {
     public func delay(_ policy: RetryPolicy, attempt: Int, random: Double) -> Duration? {
         switch end {
         case .done: nil
+        case .superseded: .zero
         case .retry(let seconds):
             policy.delay(attempt: attempt, random: random, retryAfter: seconds.map { .seconds($0) })
         case .refused, .stopped: policy.cap * (0.5 + random / 2)
@@ -85,7 +89,8 @@ public struct OrderDelivery: Sendable {
         self.settle = settle
     }
 
-    /// Takes the steps from `delivered` to `order`, until done or until one fails.
+    /// Takes the steps from `delivered` to `order`, until done, until one fails, or until the task's errand is
+    /// superseded.
     ///
     /// Nothing is repeated within a visit but what looking has shown not to have happened.
     ///
@@ -108,6 +113,7 @@ public struct OrderDelivery: Sendable {
                 return result
             }
             do throws(OrderFailure) {
+                if Errand.current?.isSuperseded ?? false { throw .superseded }
                 guard let id = result.delivered.odooID.map({ Int($0) }) else {
                     if case .cancel = step, let left = unsettledSeconds(delivered, now) {
                         // Not found, but a creation without an answer may still be running in Odoo.
@@ -181,6 +187,7 @@ public struct OrderDelivery: Sendable {
                 rest: rest == .waits ? .waits : rest == .left ? .left : .dropped, lane: lane)
         case .track: try await odoo.track(id, order.facts.shipments.map(\.tracking))
         case .invoice: return try await odoo.invoice(id)
+        case .markPayment(let status): try await odoo.markPayment(id, status: status)
         case .lock: try await odoo.lock(id)
         case .cancel: try await odoo.cancel(id)
         case .note(let remarks, let look): try await note(remarks, on: id, odoo, look: look)

@@ -8,6 +8,8 @@ extension DeliveryPlan {
         "tracking:\(shipment.ref):\(shipment.tracking)"
     }
     private static func invoiceKey(_ ref: String) -> String { "invoice:\(ref)" }
+    static func paymentKey(_ status: String) -> String { paymentPrefix + status }
+    private static let paymentPrefix = "payment_tag:"
     private static let assignedKey = "assigned:"
     /// The rest was delivered or cancelled, or there was none.
     private static let restKey = "rest"
@@ -28,9 +30,10 @@ extension DeliveryPlan {
             }
             let rest = delivered.told.contains(restKey) ? .waits : rest(order)
             if !untold.isEmpty || rest != .waits { steps.append(.ship(untold, rest: rest)) }
+            // Shipments without amounts leave with the rest, whose delivery has no number of its own yet.
             let isLate = order.facts.shipments.contains {
-                !$0.tracking.isEmpty && delivered.told.contains(shipmentKey($0))
-                    && !delivered.told.contains(trackingKey($0))
+                !$0.tracking.isEmpty && !delivered.told.contains(trackingKey($0))
+                    && (delivered.told.contains(shipmentKey($0)) || (rest != .waits && $0.amounts.isEmpty))
             }
             if isLate { steps.append(.track) }
         }
@@ -90,6 +93,9 @@ extension DeliveryPlan {
                 delivered.told.insert(trackingKey(shipment))
             }
         case .invoice: for ref in invoices(order) { delivered.told.insert(invoiceKey(ref)) }
+        case .markPayment(let status):
+            delivered.told = delivered.told.filter { !$0.hasPrefix(paymentPrefix) }
+            delivered.told.insert(paymentKey(status))
         case .lock: delivered.locked = true
         case .cancel: delivered.cancelled = true
         case .note(let remarks, _): delivered.told = told(delivered.told, adding: remarks)
@@ -123,6 +129,7 @@ extension DeliveryPlan.Step {
                 .joined(separator: ", ")
         case .track: "track"
         case .invoice: "invoice"
+        case .markPayment(let status): "mark payment \(status)"
         case .lock: "lock"
         case .cancel: "cancel"
         case .note(let remarks, _): "note " + remarks.map(\.key).joined(separator: ", ")

@@ -36,3 +36,30 @@ public struct RetryBudget: Equatable, Sendable {
     /// The destination works: what failed before may come back at its own pace.
     public mutating func refill() { left = bound }
 }
+
+/// Whether a destination fails: by how its last calls ended.
+///
+/// A lost answer now and then is no failing: what was cut off is done again. Where a fifth of the calls fails, doing
+/// all of it again would be a fifth more of what it cannot bear. Pure.
+public struct FailingShare: Equatable, Sendable {
+    /// How many calls are looked at.
+    static let calls = 20
+    /// Failures among them from which on it fails.
+    static let failing = 4
+    /// Failures among them down to which it works again.
+    static let working = 1
+
+    private var last: UInt32 = 0
+    /// Whether it fails.
+    public private(set) var isFailing = false
+
+    /// A destination that works.
+    public init() {}
+
+    /// A call ended.
+    public mutating func ended(failed: Bool) {
+        last = (last << 1 | (failed ? 1 : 0)) & (1 << UInt32(Self.calls) - 1)
+        if last.nonzeroBitCount >= Self.failing { isFailing = true }
+        if last.nonzeroBitCount <= Self.working { isFailing = false }
+    }
+}

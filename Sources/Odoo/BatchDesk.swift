@@ -7,23 +7,31 @@ actor BatchDesk<Input: Sendable, Output: Sendable> {
 
     private struct Waiting {
         var input: Input
+        var errand: Errand?
         var continuation: CheckedContinuation<Answer, Never>
+    }
+
+    /// What goes in calls of its own: inputs of one lane and one urgency, so that what has to go soon does not wait
+    /// behind others.
+    private struct Queue: Hashable {
+        var lane: String
+        var isCritical: Bool
     }
 
     private let size: Int
     private let parallel: Int
     private let linger: Duration
     private let run: @Sendable (_ lane: String, [Input]) async -> [Answer]
-    private var waiting: [String: [Waiting]] = [:]
-    private var runners: [String: Int] = [:]
+    private var waiting: [Queue: [Waiting]] = [:]
+    private var runners: [Queue: Int] = [:]
 
     /// A desk.
     ///
     /// - Parameters:
     ///   - size: largest number of inputs of a call.
     ///   - parallel: how many calls of one lane may be under way.
-    ///   - linger: how long a first input waits for company.
-    ///   - run: answers inputs of one lane, each at its place.
+    ///   - linger: how long a first input waits for company; a critical one does not.
+    ///   - run: answers inputs of one lane, each at its place; its calls are the errand of the first of them.
     init(
         size: Int, parallel: Int = 8, linger: Duration,
         run: @escaping @Sendable (_ lane: String, [Input]) async -> [Answer]
@@ -34,32 +42,56 @@ actor BatchDesk<Input: Sendable, Output: Sendable> {
         self.run = run
     }
 
+    /// The answer for `input`; `superseded` where it was not asked for any more when its turn came.
     func ask(_ input: Input, lane: String = "") async throws(OrderFailure) -> Output {
+        let errand = Errand.current
+        let queue = Queue(lane: lane, isCritical: errand?.urgency == .critical)
         let answer = await withCheckedContinuation { continuation in
-            waiting[lane, default: []].append(Waiting(input: input, continuation: continuation))
-            guard runners[lane, default: 0] < parallel else { return }
-            runners[lane, default: 0] += 1
-            Task { await serve(lane) }
+            waiting[queue, default: []].append(Waiting(input: input, errand: errand, continuation: continuation))
+            guard runners[queue, default: 0] < parallel else { return }
+            runners[queue, default: 0] += 1
+            Task.detached { await self.serve(queue) }
         }
         return try answer.get()
     }
 
-    private func serve(_ lane: String) async {
+    private func serve(_ queue: Queue) async {
         while true {
-            if waiting[lane, default: []].count < size { try? await Task.sleep(for: linger) }
-            let batch = Array(waiting[lane, default: []].prefix(size))
-            guard !batch.isEmpty else { break }
-            waiting[lane]?.removeFirst(batch.count)
-            let answers = await run(lane, batch.map(\.input))
+            if !queue.isCritical, waiting[queue, default: []].count < size { try? await Task.sleep(for: linger) }
+            let batch = next(queue)
+            guard let first = batch.first else { break }
+            let answers = await Errand.$current.withValue(Self.mostUrgent(batch) ?? first.errand) {
+                await run(queue.lane, batch.map(\.input))
+            }
             for (index, one) in batch.enumerated() {
                 one.continuation.resume(returning: answers.indices.contains(index) ? answers[index] : Self.unanswered)
             }
         }
-        runners[lane, default: 1] -= 1
-        if runners[lane] == 0 {
-            runners[lane] = nil
-            waiting[lane] = nil
+        runners[queue, default: 1] -= 1
+        if runners[queue] == 0 {
+            runners[queue] = nil
+            waiting[queue] = nil
         }
+    }
+
+    /// Takes a batch of what is still wanted.
+    private func next(_ queue: Queue) -> [Waiting] {
+        var batch: [Waiting] = []
+        var taken = 0
+        for one in waiting[queue, default: []] where batch.count < size {
+            taken += 1
+            if one.errand?.isSuperseded ?? false {
+                one.continuation.resume(returning: .failure(.superseded))
+            } else {
+                batch.append(one)
+            }
+        }
+        waiting[queue]?.removeFirst(taken)
+        return batch
+    }
+
+    private static func mostUrgent(_ batch: [Waiting]) -> Errand? {
+        batch.compactMap(\.errand).min { $0.urgency < $1.urgency }
     }
 
     private static var unanswered: Answer {
@@ -68,16 +100,21 @@ actor BatchDesk<Input: Sendable, Output: Sendable> {
     }
 }
 
-/// One at a time in each lane, whatever it does.
+/// One at a time in each lane, whatever it does; whoever is critical is next.
 ///
 /// Calls that move stock of one warehouse hinder each other in Odoo, where that costs a held worker seconds.
 actor LaneLocks {
     private var held: Set<String> = []
-    private var waiting: [String: [CheckedContinuation<Void, Never>]] = [:]
+    private var waiting: [String: [(isCritical: Bool, continuation: CheckedContinuation<Void, Never>)]] = [:]
 
     func enter(_ lane: String) async {
         if held.insert(lane).inserted { return }
-        await withCheckedContinuation { waiting[lane, default: []].append($0) }
+        let isCritical = Errand.current?.urgency == .critical
+        await withCheckedContinuation { continuation in
+            let line = waiting[lane, default: []]
+            let place = isCritical ? line.firstIndex { !$0.isCritical } ?? line.count : line.count
+            waiting[lane, default: []].insert((isCritical, continuation), at: place)
+        }
     }
 
     func leave(_ lane: String) {
@@ -87,6 +124,6 @@ actor LaneLocks {
         }
         let next = line.removeFirst()
         waiting[lane] = line.isEmpty ? nil : line
-        next.resume()
+        next.continuation.resume()
     }
 }

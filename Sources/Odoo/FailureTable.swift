@@ -6,6 +6,12 @@ extension OdooFailure {
     /// destination for days.
     public static let longestRetryAfterSeconds = 900
 
+    /// Names of what two calls do to each other that want the same rows.
+    static let conflicts: Set<String> = [
+        "odoo.exceptions.LockError", "odoo.exceptions.ConcurrencyError", "psycopg2.errors.SerializationFailure",
+        "psycopg2.errors.LockNotAvailable", "psycopg2.errors.DeadlockDetected", "load.conflict",
+    ]
+
     /// Names of exceptions after which the transaction was rolled back and the same call may succeed later.
     private static let retriable: Set<String> = [
         "odoo.exceptions.LockError", "odoo.exceptions.ConcurrencyError", "builtins.MemoryError",

@@ -42,8 +42,12 @@ public struct OdooCall: Equatable, Sendable {
         }
     }
 
-    /// How many records it is for: of `load` its first columns' rows, else its ids or those of its context.
+    /// How many records it is for: of `load` its first columns' rows, of a search what its domain names, else its ids
+    /// or those of its context.
     var records: Int {
+        if let domain = arguments["domain"]?.asList {
+            return max(1, domain.map { $0.asList?.last?.asList?.count ?? 1 }.max() ?? 1)
+        }
         if let rows = arguments["data"]?.asList {
             return rows.count { $0.asList?.first?.asText?.isEmpty == false }
         }

@@ -15,6 +15,7 @@ struct OdooBatches: Sendable {
     static let some = 20
 
     let reading: BatchDesk<Acted, SalesOrder?>
+    let finding: BatchDesk<OrderSought, Int?>
     let creating: BatchDesk<LoadedOrder, Int>
     let partners: BatchDesk<LoadedPartner, Int>
     let lookups: BatchDesk<CodeLookup, [String: [Int]]>
@@ -27,15 +28,25 @@ struct OdooBatches: Sendable {
     let acting: BatchDesk<Acted, OdooValue>
     /// The same for those that move stock; the lane is `model/method WAREHOUSE`.
     let moving: BatchDesk<Acted, OdooValue>
-    /// Writing the same tags of orders; the lane is the command.
+    /// Writing the same tags of orders; the lane is what is written.
     let tagging: BatchDesk<TagWrite, Void>
+    /// Tags by name, made where Odoo lacks them: one at a time, so that none is made twice.
+    let tags: BatchDesk<TagsSought, [Int]>
+    /// The server's version; all ask for the same one.
+    let versions: BatchDesk<Void, String>
+    /// Keeps apart what has conflicted.
+    let rows = RowLanes()
 
     init(api: any OdooAPI, linger: Duration) {
         let locks = LaneLocks()
+        let rows = rows
         reading = BatchDesk(size: Self.many, linger: linger) { _, inputs in await Self.read(inputs, api) }
-        creating = BatchDesk(size: Self.many, linger: linger) { _, inputs in await Self.load(inputs, api) }
+        finding = BatchDesk(size: Self.many, linger: linger) { _, inputs in await Self.find(inputs, api) }
+        creating = BatchDesk(size: Self.many, linger: linger) { _, inputs in
+            await rows.run(Set(inputs.map { "partner \($0.partner)" })) { await Self.load(inputs, api) }
+        }
         partners = BatchDesk(size: Self.many, parallel: 1, linger: linger) { _, inputs in
-            await Self.load(partners: inputs, api)
+            await rows.run(["partners"]) { await Self.load(partners: inputs, api) }
         }
         lookups = BatchDesk(size: Self.many, parallel: 2, linger: linger) { _, inputs in
             await Self.lookUp(inputs, api)
@@ -48,20 +59,41 @@ struct OdooBatches: Sendable {
         invoiceStates = BatchDesk(size: Self.many, linger: linger) { _, inputs in
             await Self.readInvoices(inputs, api)
         }
-        invoicing = BatchDesk(size: Self.some, linger: linger) { _, inputs in await Self.invoice(inputs, api) }
+        invoicing = BatchDesk(size: Self.some, linger: linger) { _, inputs in
+            await rows.run(["invoices"]) { await Self.invoice(inputs, api) }
+        }
         acting = BatchDesk(size: Self.some, linger: linger) { lane, inputs in
-            await Self.act(lane, inputs, api).map { $0.result }
+            let wanted = lane == "account.move/action_post" ? ["invoices"] : Self.orders(inputs)
+            return await rows.run(wanted) { await Self.act(lane, inputs, api).map { $0.result } }
         }
         moving = BatchDesk(size: Self.some, parallel: 1, linger: linger) { lane, inputs in
             let parts = lane.split(separator: " ", maxSplits: 1)
             let warehouse = parts.count > 1 ? String(parts[1]) : ""
             await locks.enter(warehouse)
-            let answers = await Self.act(String(parts[0]), inputs, api).map { $0.result }
+            let answers = await rows.run(["stock \(warehouse)"]) {
+                await Self.act(String(parts[0]), inputs, api).map { $0.result }
+            }
             await locks.leave(warehouse)
             return answers
         }
-        tagging = BatchDesk(size: Self.many, linger: linger) { _, inputs in await Self.tag(inputs, api) }
+        tags = BatchDesk(size: Self.many, parallel: 1, linger: linger) { _, inputs in
+            await Self.tags(inputs, api)
+        }
+        versions = BatchDesk(size: Self.many, parallel: 1, linger: linger) { _, inputs in
+            let answer: Result<String, OrderFailure>
+            do throws(OdooFailure) {
+                answer = .success(try await api.version())
+            } catch {
+                answer = .failure(.call(error))
+            }
+            return inputs.map { answer }
+        }
+        tagging = BatchDesk(size: Self.many, linger: linger) { _, inputs in
+            await rows.run(Set(inputs.map { "order \($0.id)" })) { await Self.tag(inputs, api) }
+        }
     }
+
+    private static func orders(_ inputs: [Acted]) -> Set<String> { Set(inputs.map { "order \($0.id)" }) }
 
     // MARK: Lists
 
@@ -157,20 +189,28 @@ struct OdooBatches: Sendable {
             _ = try await api.call(
                 OdooCall(
                     "sale.order", "write", ids: inputs.map(\.id),
-                    arguments: ["vals": ["tag_ids": [[.integer(inputs[0].command), .integer(inputs[0].tag)]]]],
+                    arguments: ["vals": ["tag_ids": inputs[0].commands]],
                     context: inputs[0].context))
             return inputs.map { _ in () }
         }
     }
 }
 
-/// A tag to link to an order, or to unlink.
+/// Tags to link to an order and to unlink from it.
 struct TagWrite: Sendable {
-    static let link = 4
-    static let unlink = 3
+    private static let link = 4
+    private static let unlink = 3
 
     var id: Int
-    var command: Int
-    var tag: Int
+    var linked: [Int] = []
+    var unlinked: [Int] = []
     var context: [String: OdooValue]
+
+    /// Equal for writes that can go in one call.
+    var lane: String { "+\(linked) -\(unlinked)" }
+
+    var commands: OdooValue {
+        .list(
+            unlinked.map { [.integer(Self.unlink), .integer($0)] } + linked.map { [.integer(Self.link), .integer($0)] })
+    }
 }

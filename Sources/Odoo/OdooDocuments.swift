@@ -106,7 +106,7 @@ extension OdooOrders {
         }
     }
 
-    private func moves(of id: Int) async throws(OrderFailure) -> [StockMove] {
+    func moves(of id: Int) async throws(OrderFailure) -> [StockMove] {
         guard let order = try await order(id) else { throw .contradicted(.gone) }
         if order.state == .cancel { throw .contradicted(.cancelledThere) }
         guard !order.pickings.isEmpty else { return [] }
@@ -121,57 +121,6 @@ extension OdooOrders {
         for picking in Set(wanting.map(\.picking)).sorted() {
             _ = try await move("stock.picking/action_assign", picking, lane)
         }
-    }
-
-    // MARK: Holds
-
-    /// Name of the tag that an order on hold has.
-    public static let holdTagName = "Sluice: on hold"
-
-    /// Makes a hold visible: the tag, and nothing reserved.
-    ///
-    /// Advisory: Odoo's scheduler reserves again.
-    public func hold(_ id: Int, isConfirmed: Bool, lane: String) async throws(OrderFailure) {
-        try await tag(id, TagWrite.link)
-        guard isConfirmed else { return }
-        let reserved = try await moves(of: id).filter { $0.isOpen && $0.quantity > 0 }
-        for picking in Set(reserved.map(\.picking)).sorted() {
-            _ = try await move("stock.picking/do_unreserve", picking, lane)
-        }
-    }
-
-    /// Ends a hold: the tag goes, and goods are reserved again.
-    public func release(_ id: Int, isConfirmed: Bool, lane: String) async throws(OrderFailure) {
-        try await tag(id, TagWrite.unlink)
-        if isConfirmed { try await assign(id, lane: lane) }
-    }
-
-    private func tag(_ id: Int, _ command: Int) async throws(OrderFailure) {
-        let context = try await companyContext()
-        let tag = try await holdTagID(context)
-        try await batches.tagging.ask(
-            TagWrite(id: id, command: command, tag: tag, context: context), lane: String(command))
-    }
-
-    private func holdTagID(_ context: [String: OdooValue]) async throws(OrderFailure) -> Int {
-        if let holdTag { return holdTag }
-        let found = try await batches.lookups.ask(
-            CodeLookup(model: "crm.tag", field: "name", codes: [Self.holdTagName], context: context), lane: "crm.tag")
-        var id = found[Self.holdTagName]?.first
-        if let known = holdTag { return known }
-        if id == nil {
-            let made = try await call(
-                OdooCall(
-                    "crm.tag", "create", arguments: ["vals_list": [["name": .text(Self.holdTagName)]]],
-                    context: context))
-            id = made.asList?.first?.asInteger ?? made.asInteger
-        }
-        guard let id else {
-            throw .call(
-                OdooFailure(.unknown, name: "sluice.NoTag", reason: "no tag was made", operation: "crm.tag/create"))
-        }
-        holdTag = id
-        return id
     }
 
     // MARK: Invoices

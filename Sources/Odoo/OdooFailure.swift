@@ -81,6 +81,9 @@ public struct OdooFailure: Error, Equatable, Sendable, CustomStringConvertible {
         }
     }
 
+    /// Whether other calls wanted the same rows at the same time: the server itself works.
+    public var isConflict: Bool { Self.conflicts.contains(name) }
+
     private static func safe(_ name: String) -> String {
         let kept = name.utf8.prefix(100).filter { byte in
             (48...57).contains(byte) || (65...90).contains(byte) || (97...122).contains(byte) || byte == 95

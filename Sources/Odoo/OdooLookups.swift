@@ -12,7 +12,58 @@ struct CodeLookup: Sendable {
     var context: [String: OdooValue]
 }
 
+/// Tags of orders.
+struct TagsSought: Sendable {
+    var names: [String]
+    var context: [String: OdooValue]
+}
+
+/// An order that may be there.
+struct OrderSought: Sendable {
+    /// Its external identity.
+    var identity: String
+    var context: [String: OdooValue]
+}
+
 extension OdooBatches {
+    /// The ids of orders by their external identities, nil where one is not there; changes nothing.
+    static func find(_ inputs: [OrderSought], _ api: any OdooAPI) async -> [Result<Int?, OrderFailure>] {
+        var answers = [Result<Int?, OrderFailure>?](repeating: nil, count: inputs.count)
+        var open = Array(inputs.indices)
+        while !open.isEmpty {
+            do throws(OdooFailure) {
+                let found = try await findOnce(open.map { inputs[$0] }, api)
+                for (index, one) in zip(open, found) { answers[index] = one.map { .success($0) } }
+            } catch {
+                for index in open { answers[index] = .failure(.call(error)) }
+            }
+            open = open.filter { answers[$0] == nil }
+        }
+        return answers.map { $0 ?? .success(nil) }
+    }
+
+    /// One look: what it found, what it says is missing, and nil for those of which a look with a missing one says
+    /// nothing.
+    private static func findOnce(_ sought: [OrderSought], _ api: any OdooAPI) async throws(OdooFailure) -> [Int??] {
+        let call = OdooCall(
+            "sale.order", "load",
+            arguments: ["fields": ["id"], "data": .list(sought.map { [.text($0.identity)] })],
+            context: insertOrIgnore(sought[0].context))
+        let answer = try await api.call(call)
+        if let ids = answer["ids"]?.asList?.compactMap(\.asInteger), ids.count == sought.count {
+            return ids.map { .some($0) }
+        }
+        // For an order that is not there `load` tries to create one out of nothing and misses required fields.
+        let messages = answer["messages"]?.asList ?? []
+        let missing = Set(messages.filter { $0["field"]?.asText != nil }.compactMap { $0["record"]?.asInteger })
+        guard !missing.isDisjoint(with: sought.indices) else {
+            throw OdooFailure.of(messages: messages, record: 0, operation: call.operation)
+                ?? OdooFailure(
+                    .unknown, name: "load.unreadable", reason: "neither ids nor messages", operation: call.operation)
+        }
+        return sought.indices.map { missing.contains($0) ? .some(nil) : nil }
+    }
+
     /// Whether Odoo is set up so that it mails nobody when goods of this company leave.
     static func isSilent(_ company: Acted, _ api: any OdooAPI) async -> Result<Bool, OrderFailure> {
         do throws(OdooFailure) {
@@ -46,6 +97,33 @@ extension OdooBatches {
         }
         return inputs.map { input in
             .success(Dictionary(uniqueKeysWithValues: Set(input.codes).map { ($0, found[$0] ?? []) }))
+        }
+    }
+
+    /// The ids of tags; those that Odoo lacks are made.
+    static func tags(_ inputs: [TagsSought], _ api: any OdooAPI) async -> [Result<[Int], OrderFailure>] {
+        let context = inputs[0].context
+        let names = Set(inputs.flatMap(\.names)).sorted()
+        do throws(OdooFailure) {
+            var found: [String: [Int]] = [:]
+            let sought = CodeLookup(model: "crm.tag", field: "name", codes: names, context: context)
+            try await search(sought, names, api, &found)
+            let lacking = names.filter { found[$0]?.isEmpty ?? true }
+            if !lacking.isEmpty {
+                let made = try await api.call(
+                    OdooCall(
+                        "crm.tag", "create",
+                        arguments: ["vals_list": .list(lacking.map { ["name": .text($0)] })], context: context))
+                let ids = made.asList?.compactMap(\.asInteger) ?? made.asInteger.map { [$0] } ?? []
+                guard ids.count == lacking.count else {
+                    throw OdooFailure(
+                        .unknown, name: "sluice.NoTag", reason: "no tag was made", operation: "crm.tag/create")
+                }
+                for (name, id) in zip(lacking, ids) { found[name] = [id] }
+            }
+            return inputs.map { input in .success(input.names.compactMap { found[$0]?.first }) }
+        } catch {
+            return inputs.map { _ in .failure(.call(error)) }
         }
     }
 

@@ -31,6 +31,8 @@ public enum OrderFailure: Error, Equatable, Sendable {
     case reference(MissingReference)
     /// Odoo says what contradicts the operation; nothing was changed. A person's word in Odoo stands.
     case contradicted(Contradiction)
+    /// Nothing was done: what was to be brought about is no longer what is true; see `Errand`.
+    case superseded
 
     /// What somebody did in Odoo.
     public enum Contradiction: String, Sendable {
@@ -62,7 +64,8 @@ public actor OdooOrders {
     var warehouses = ReferenceCache()
     var masters: [Master: ReferenceCache] = [:]
     var taxField: String?
-    var holdTag: Int?
+    /// Ids of Sluice's own tags, which are few.
+    var tags: [String: Int] = [:]
 
     /// The orders of the company named `company` in the database behind `api`.
     ///
@@ -96,23 +99,11 @@ public actor OdooOrders {
 
     /// Finds an order by its external identity, changing nothing; nil when there is none.
     ///
-    /// Two calls at most. An order whose creation is still running in Odoo is not found.
+    /// An order whose creation is still running in Odoo is not found.
     public func find(legalEntity: String, orderRef: String) async throws(OrderFailure) -> Int? {
-        let context = try await companyContext()
-        let identity = ExternalID.order(legalEntity: legalEntity, orderRef: orderRef)
-        let answer = try await call(
-            OdooCall(
-                "sale.order", "load", arguments: ["fields": ["id"], "data": [[.text(identity)]]],
-                context: OdooBatches.insertOrIgnore(context)))
-        if let id = answer["ids"]?.asList?.first?.asInteger { return id }
-        let messages = answer["messages"]?.asList ?? []
-        // For an order that is not there `load` tries to create one out of nothing and misses required fields.
-        if messages.contains(where: { $0["field"]?.asText != nil }) { return nil }
-        throw .call(
-            OdooFailure.of(messages: messages, record: 0, operation: "sale.order/load")
-                ?? OdooFailure(
-                    .unknown, name: "load.unreadable", reason: "neither ids nor messages", operation: "sale.order/load")
-        )
+        try await batches.finding.ask(
+            OrderSought(
+                identity: ExternalID.order(legalEntity: legalEntity, orderRef: orderRef), context: companyContext()))
     }
 
     /// What Odoo says of the order; nil when it is no longer there.
@@ -214,13 +205,16 @@ public actor OdooOrders {
         return (rows.asList ?? []).compactMap { $0["body"]?.asText }
     }
 
+    /// How many rows are kept apart because calls conflicted over them.
+    public nonisolated var spacedRows: Int { batches.rows.count }
+
     /// Forgets every id that was looked up.
     public func forget() {
         company = nil
         warehouses.forgetAll()
         masters.removeAll()
         taxField = nil
-        holdTag = nil
+        tags.removeAll()
         isSilent = false
     }
 

@@ -57,14 +57,11 @@ extension OdooOrders {
     /// The lines' column of taxes was renamed with 19.
     func lineTaxField() async throws(OrderFailure) -> String {
         if let taxField { return taxField }
-        do throws(OdooFailure) {
-            let isNew = DetectedAPI.major(try await api.version()) ?? DetectedAPI.firstJSON2 >= DetectedAPI.firstJSON2
-            let field = isNew ? "tax_ids" : "tax_id"
-            taxField = field
-            return field
-        } catch {
-            throw .call(error)
-        }
+        let version = try await batches.versions.ask(())
+        let isNew = DetectedAPI.major(version) ?? DetectedAPI.firstJSON2 >= DetectedAPI.firstJSON2
+        let field = isNew ? "tax_ids" : "tax_id"
+        taxField = field
+        return field
     }
 
     /// The records of `codes`; codes of all who ask at once go in one call.

@@ -17,6 +17,8 @@ public struct BacklogOrder: Sendable {
     public var deliveredVersion: Int64
     /// When an earlier visit began whose result was never recorded; microseconds since 1970.
     public var unrecordedVisit: Int64?
+    /// What is due first.
+    public var turn: Backlog.Turn
 }
 
 /// The result of a delivery, to be recorded.
@@ -64,6 +66,18 @@ public struct DeliveryRecord: Sendable {
 
 /// The backlog of one legal entity.
 public enum Backlog {
+    /// The classes of what is due, the first one first.
+    public enum Turn: Int16, Sendable {
+        /// Cancellations and holds.
+        case urgent = 0
+        /// New orders, releases, dispatch.
+        case usual = 1
+        /// Invoices, closing.
+        case whenever = 2
+
+        init(stored: Int16) { self = Turn(rawValue: stored) ?? (stored < 0 ? .urgent : .whenever) }
+    }
+
     /// Takes due orders under a lease: until it ends, nobody else takes them.
     ///
     /// SKIP LOCKED keeps instances apart.
@@ -103,7 +117,7 @@ public enum Backlog {
             RETURNING b.order_ref, b.attempts, b.since, b.class, due.visited_at AS unrecorded
         )
         SELECT t.order_ref, t.attempts, t.since, o.revision, o.version, o.document, d.delivered_version, d.document,
-               t.unrecorded
+               t.unrecorded, t.class
         FROM taken t
         JOIN orders o ON o.legal_entity = $1 AND o.order_ref = t.order_ref
         LEFT JOIN deliveries d ON d.legal_entity = $1 AND d.order_ref = t.order_ref
@@ -125,42 +139,13 @@ public enum Backlog {
         FROM unnest($1::text[], $2::text[]) AS r(e, k)
         WHERE b.legal_entity = r.e AND b.order_ref = r.k AND b.visited_at IS NOT NULL
         """)
-    /// Locks the order; whoever changes it next tells the backlog again.
-    private static let lockOrder = Statement(
-        "backlog_lock_order",
+    /// text[] legal entities -> orders under way that are urgent, be it since they were taken.
+    private static let urgentUnderWay = Statement(
+        "backlog_urgent_under_way",
         """
-        UPDATE orders SET told_class = NULL, told_revision = NULL WHERE legal_entity = $1 AND order_ref = $2
-        RETURNING version, revision
+        SELECT legal_entity, order_ref FROM backlog
+        WHERE legal_entity = ANY ($1::text[]) AND class = 0 AND visited_at IS NOT NULL
         """)
-    private static let record = Statement(
-        "backlog_record",
-        """
-        INSERT INTO deliveries (confirmed_at, delivered_version, odoo_id, delivered_state, legal_entity, order_ref,
-                                document)
-        VALUES (now(), CASE WHEN $7 THEN $3 ELSE 0 END, $4, CASE WHEN $7 THEN $5 ELSE 0 END, $1, $2, $6)
-        ON CONFLICT (legal_entity, order_ref) DO UPDATE
-        SET confirmed_at = excluded.confirmed_at,
-            delivered_version = CASE WHEN $7 THEN excluded.delivered_version ELSE deliveries.delivered_version END,
-            odoo_id = COALESCE(excluded.odoo_id, deliveries.odoo_id),
-            delivered_state = CASE WHEN $7 THEN excluded.delivered_state ELSE deliveries.delivered_state END,
-            document = excluded.document
-        """)
-    /// What Odoo was too late to know may be known now: the checks look again.
-    private static let look = Statement(
-        "backlog_look", "UPDATE orders SET look_at = now() WHERE legal_entity = $1 AND order_ref = $2 AND is_overdue")
-    private static let done = Statement(
-        "backlog_done", "DELETE FROM backlog WHERE legal_entity = $1 AND order_ref = $2")
-    private static let again = Statement(
-        "backlog_again",
-        """
-        UPDATE backlog SET due_at = now() + $3 * interval '1 microsecond', visited_at = NULL,
-                           attempts = CASE WHEN $4 THEN 0 ELSE attempts END
-        WHERE legal_entity = $1 AND order_ref = $2
-        """)
-    private static let fence = Statement(
-        "backlog_fence",
-        "SELECT FROM delivery_owners WHERE legal_entity = $1 AND epoch = $2 AND owner = $3 FOR SHARE")
-    private static let clock = Statement("backlog_clock", "SELECT now()")
     private static let measure = Statement(
         "backlog_measure",
         """
@@ -204,7 +189,7 @@ public enum Backlog {
                         orderRef: rows.text(row, 0), order: order, attempts: rows.int32(row, 1),
                         since: rows.timestamp(row, 2), delivered: rows.optionalBytes(row, 7),
                         deliveredVersion: rows.optionalInt64(row, 6) ?? 0,
-                        unrecordedVisit: rows.optionalTimestamp(row, 8)))
+                        unrecordedVisit: rows.optionalTimestamp(row, 8), turn: Turn(stored: rows.int16(row, 9))))
             }
             return orders
         } catch let error as PostgresError {
@@ -242,103 +227,17 @@ public enum Backlog {
         } catch { throw StoreError("the leases of deliveries cannot be renewed", underlying: error) }
     }
 
-    /// What became of a result.
-    public enum Recorded: Equatable, Sendable {
-        /// The order is up to date.
-        case upToDate
-        /// Recorded, and the order is still behind.
-        case behind
-        /// Nothing was recorded: another instance has taken over.
-        case fenced
-    }
-
-    /// Records what was delivered, and ends the order's mark when nothing has changed meanwhile.
-    ///
-    /// - Returns: whether the order is up to date now.
-    @discardableResult
-    public static func record(
-        _ delivery: DeliveryRecord, legalEntity: String, _ connection: inout Connection
-    ) throws(StoreError) -> Bool {
-        try record(delivery, legalEntity: legalEntity, owner: nil, &connection) == .upToDate
-    }
-
-    /// The same, unless `owner` has lost its lease to another instance.
-    public static func record(
-        _ delivery: DeliveryRecord, legalEntity: String, owner: DeliveryLease?, _ connection: inout Connection
-    ) throws(StoreError) -> Recorded {
+    /// Orders of `legalEntities` that are under way and urgent.
+    public static func urgentUnderWay(
+        legalEntities: [String], _ connection: inout Connection
+    ) throws(StoreError) -> [(legalEntity: String, orderRef: String)] {
+        guard !legalEntities.isEmpty else { return [] }
+        var parameters = Parameters()
+        parameters.texts(legalEntities)
         do {
-            _ = try connection.execute("BEGIN")
-            if let owner, try !holds(owner, &connection) {
-                _ = try connection.execute("ROLLBACK")
-                return .fenced
-            }
-            var key = Parameters()
-            key.text(legalEntity)
-            key.text(delivery.orderRef)
-            let rows = try connection.query(lockOrder, key)
-            let version = rows.count > 0 ? rows.int64(0, 0) : 0
-            let isUnchanged = delivery.revision.map { rows.count > 0 && rows.int64(0, 1) == $0 } ?? true
-            var values = key
-            values.int64(delivery.version)
-            if let id = delivery.odooID { values.int64(id) } else { values.null(.int64) }
-            values.int16(delivery.state)
-            values.text(bytes: delivery.document)
-            values.bool(delivery.isComplete)
-            _ = try connection.query(record, values)
-            if delivery.isComplete || delivery.odooID != nil { _ = try connection.query(look, key) }
-            let isUpToDate = delivery.isComplete && version == delivery.version && isUnchanged
-            try writeExceptions(delivery, legalEntity, ends: isUnchanged, &connection)
-            if isUpToDate {
-                _ = try connection.query(done, key)
-            } else {
-                var retry = key
-                // What came while the visit was under way found the order taken, and could not hasten it.
-                let isFresh = delivery.isComplete || (delivery.isRefused && version != delivery.version)
-                retry.int64(isFresh ? 0 : delivery.retryAfter)
-                retry.bool(isFresh)
-                _ = try connection.query(again, retry)
-            }
-            _ = try connection.execute("COMMIT")
-            return isUpToDate ? .upToDate : .behind
-        } catch {
-            if !error.isConnectionLost { _ = try? connection.execute("ROLLBACK") }
-            throw StoreError("a delivery cannot be recorded", underlying: error)
-        }
-    }
-
-    /// Whether the lease's epoch is the newest; it stays so until the transaction ends.
-    private static func holds(_ lease: DeliveryLease, _ connection: inout Connection) throws(PostgresError) -> Bool {
-        var values = Parameters()
-        values.text(lease.legalEntity)
-        values.int64(lease.epoch)
-        values.text(lease.owner)
-        return try connection.query(fence, values).count > 0
-    }
-
-    private static func writeExceptions(
-        _ delivery: DeliveryRecord, _ legalEntity: String, ends: Bool, _ connection: inout Connection
-    ) throws(PostgresError) {
-        let now = try connection.query(clock, Parameters()).timestamp(0, 0)
-        if !delivery.raised.isEmpty {
-            var values = Parameters()
-            values.timestamp(microsecondsSinceUnixEpoch: now)
-            values.texts(delivery.raised.map { _ in legalEntity })
-            values.texts(delivery.raised.map { _ in delivery.orderRef })
-            values.texts(delivery.raised.map(\.code))
-            values.texts(delivery.raised.map(\.severity))
-            values.texts(delivery.raised.map(\.detail))
-            values.int64s(delivery.raised.map { _ in 1 })
-            _ = try connection.query(ApplyStatements.raiseExceptions, values)
-        }
-        if ends, delivery.isComplete, !delivery.ending.isEmpty {
-            var values = Parameters()
-            values.timestamp(microsecondsSinceUnixEpoch: now)
-            values.texts(delivery.ending.map { _ in legalEntity })
-            values.texts(delivery.ending.map { _ in delivery.orderRef })
-            values.texts(delivery.ending)
-            values.text("sluice")
-            _ = try connection.query(ApplyStatements.resolveExceptions, values)
-        }
+            let rows = try connection.query(urgentUnderWay, parameters)
+            return (0..<rows.count).map { (rows.text($0, 0), rows.text($0, 1)) }
+        } catch { throw StoreError("the backlog cannot be read", underlying: error) }
     }
 
     /// How many orders each legal entity has in its backlog, and for how many seconds the oldest has been there.

@@ -29,7 +29,7 @@ public enum Ownership {
     /// Its row lock and the heartbeat's decide between them: a row that was renewed meanwhile stays.
     private static let expire = Statement(
         "ownership_expire", "DELETE FROM delivery_instances WHERE expires_at <= now()")
-    /// text[] legal entities, text owner -> those that `owner` has then, with their epochs.
+    /// text[] legal entities, text owner, bigint limit -> those that `owner` has then, with their epochs.
     private static let claim = Statement(
         "ownership_claim",
         """
@@ -38,7 +38,7 @@ public enum Ownership {
         WHERE NOT EXISTS (
             SELECT FROM delivery_owners o JOIN delivery_instances i ON i.owner = o.owner
             WHERE o.legal_entity = r.e AND o.owner <> $2)
-        ORDER BY e
+        ORDER BY e LIMIT $3
         ON CONFLICT (legal_entity) DO UPDATE
         SET epoch = d.epoch + CASE WHEN d.owner = excluded.owner THEN 0 ELSE 1 END, owner = excluded.owner
         WHERE d.owner = excluded.owner OR NOT EXISTS (SELECT FROM delivery_instances i WHERE i.owner = d.owner)
@@ -49,6 +49,21 @@ public enum Ownership {
         "ownership_inherit",
         """
         UPDATE backlog SET due_at = now() WHERE legal_entity = ANY ($1::text[]) AND visited_at IS NOT NULL
+        """)
+    /// text end of names, text[] legal entities -> living instances whose names end so, and how many of the legal
+    /// entities they own.
+    private static let living = Statement(
+        "ownership_living",
+        """
+        SELECT i.owner, count(d.legal_entity) FROM delivery_instances i
+        LEFT JOIN delivery_owners d ON d.owner = i.owner AND d.legal_entity = ANY ($2::text[])
+        WHERE right(i.owner, length($1)) = $1 GROUP BY i.owner
+        """)
+    /// text owner, boolean all, text[] legal entities: the rows stay, and their epochs go on from where they are.
+    private static let giveUp = Statement(
+        "ownership_give_up",
+        """
+        UPDATE delivery_owners SET owner = '' WHERE owner = $1 AND ($2 OR legal_entity = ANY ($3::text[]))
         """)
     private static let release = Statement("ownership_release", "DELETE FROM delivery_instances WHERE owner = $1")
 
@@ -69,22 +84,50 @@ public enum Ownership {
         } catch { throw StoreError("the ownership of deliveries cannot be renewed", underlying: error) }
     }
 
-    /// Takes those of `legalEntities` that no living instance has.
+    /// Takes those of `legalEntities` that no living instance has, the first by name, at most `limit`.
     ///
     /// - Returns: those that `owner` has then; entities that others have are missing.
     public static func claim(
-        _ legalEntities: [String], owner: String, _ connection: inout Connection
+        _ legalEntities: [String], limit: Int, owner: String, _ connection: inout Connection
     ) throws(StoreError) -> [DeliveryLease] {
-        guard !legalEntities.isEmpty else { return [] }
+        guard !legalEntities.isEmpty, limit > 0 else { return [] }
         var parameters = Parameters()
         parameters.texts(legalEntities)
         parameters.text(owner)
+        parameters.int64(Int64(limit))
         do {
             let rows = try connection.query(claim, parameters)
             return (0..<rows.count).map {
                 DeliveryLease(legalEntity: rows.text($0, 0), epoch: rows.int64($0, 1), owner: owner)
             }
         } catch { throw StoreError("the ownership of deliveries cannot be read", underlying: error) }
+    }
+
+    /// The living instances whose names end with `group`, and how many of `legalEntities` each owns.
+    public static func living(
+        group: String, counting legalEntities: [String], _ connection: inout Connection
+    ) throws(StoreError) -> [(name: String, owned: Int)] {
+        var parameters = Parameters()
+        parameters.text(group)
+        parameters.texts(legalEntities)
+        do {
+            let rows = try connection.query(living, parameters)
+            return (0..<rows.count).map { (rows.text($0, 0), Int(rows.int64($0, 1))) }
+        } catch { throw StoreError("the ownership of deliveries cannot be read", underlying: error) }
+    }
+
+    /// Gives up what `owner` has of `legalEntities`, nil: everything; it lives on, and others may claim that at once.
+    public static func giveUp(
+        _ legalEntities: [String]? = nil, owner: String, _ connection: inout Connection
+    ) throws(StoreError) {
+        if let legalEntities, legalEntities.isEmpty { return }
+        var parameters = Parameters()
+        parameters.text(owner)
+        parameters.bool(legalEntities == nil)
+        parameters.texts(legalEntities ?? [])
+        do {
+            _ = try connection.query(giveUp, parameters)
+        } catch { throw StoreError("the ownership of deliveries cannot be given up", underlying: error) }
     }
 
     /// Makes due what earlier owners of these entities left under way.
@@ -97,7 +140,7 @@ public enum Ownership {
         } catch { throw StoreError("deliveries of an earlier owner cannot be taken over", underlying: error) }
     }
 
-    /// Gives up everything that `owner` has, so that others need not wait.
+    /// Ends `owner`: everything that it has is free, so that others need not wait.
     public static func release(owner: String, _ connection: inout Connection) throws(StoreError) {
         var parameters = Parameters()
         parameters.text(owner)

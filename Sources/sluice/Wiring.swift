@@ -186,6 +186,7 @@ struct Wiring {
     private static func documents(without names: [String]) -> OdooDocuments {
         let known: [String: OdooDocuments] = [
             "shipments": .shipments, "invoices": .invoices, "holds": .holds, "locks": .locks, "notes": .notes,
+            "payments": .payments,
         ]
         return names.reduce(into: OdooDocuments.all) { documents, name in
             if let left = known[name] { documents.remove(left) }

@@ -1,3 +1,4 @@
+import Odoo
 import Testing
 
 @testable import Delivery
@@ -82,6 +83,39 @@ import Testing
         #expect(Array(kinds.prefix(5)) == [0, 0, 0, 0, 1])
         #expect(kinds.count { $0 == 1 } >= 9 && kinds.count { $0 == 2 } >= 5)
         #expect(kinds.count { $0 == 0 } >= 36)
+    }
+
+    @Test func whatIsCriticalGoesFirstAndUrgentCallsGetTheirShare() {
+        var gate = CallGate()
+        let member = gate.join(weight: 1, ratePerSecond: Self.free, ceiling: 1)
+        for ticket in 0..<40 { gate.ask(ticket, member: member, .urgent) }
+        gate.ask(1000, member: member, .critical)
+        #expect(started(&gate, now: 0) == [1000])
+        quick(&gate, member, now: 0)
+        for ticket in 1001..<1040 { gate.ask(ticket, member: member, .critical) }
+        var kinds: [Int] = []
+        for turn in 1...30 {
+            kinds += started(&gate, now: Int64(turn) * Self.second).map { $0 / 1000 }
+            quick(&gate, member, now: Int64(turn) * Self.second)
+        }
+        #expect(kinds.count { $0 == 1 } == 24 && kinds.count { $0 == 0 } == 6)
+    }
+
+    @Test func aConflictHindersNobodyElse() {
+        var gate = CallGate()
+        let member = gate.join(weight: 1, ratePerSecond: Self.free, ceiling: 4)
+        for ticket in 0..<60 { gate.ask(ticket, member: member, .urgent) }
+        for turn in 0..<20 {
+            for _ in started(&gate, now: Int64(turn) * Self.second) {
+                quick(&gate, member, now: Int64(turn) * Self.second)
+            }
+        }
+        let before = gate.limit.value
+        for ticket in 100..<110 { gate.ask(ticket, member: member, .urgent) }
+        for _ in started(&gate, now: 100 * Self.second) {
+            gate.ended(member: member, .conflict, now: 100 * Self.second)
+        }
+        #expect(before > 1 && gate.limit.value == before && gate.breaker.name == .closed)
     }
 
     @Test func theRateAndTheLimitHoldTogether() {
@@ -266,6 +300,23 @@ import Testing
         let seconds = Double(now) / 1_000_000_000
         #expect(Double(repeated) <= 0.1 * Double(first) + 10 + seconds + 1, "seed \(seed)")
         #expect(Double(repeated) >= 0.09 * Double(first), "seed \(seed)")
+    }
+
+    @Test func aLostAnswerNowAndThenIsNoFailing() {
+        var random = SplitMix(seed: 3)
+        var share = FailingShare()
+        var failing = 0
+        for _ in 0..<10_000 {
+            share.ended(failed: Int.random(in: 0..<100, using: &random) < 5)
+            if share.isFailing { failing += 1 }
+        }
+        #expect(failing < 1000)
+        for _ in 0..<4 { share.ended(failed: true) }
+        #expect(share.isFailing)
+        for _ in 0..<18 { share.ended(failed: false) }
+        #expect(share.isFailing, "two of the last twenty failed")
+        share.ended(failed: false)
+        #expect(!share.isFailing)
     }
 
     @Test func withoutAnythingNewOneGoesInEachInterval() {

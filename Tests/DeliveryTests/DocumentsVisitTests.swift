@@ -58,7 +58,9 @@ import Testing
         var order = life("LIFE")
         func step() async throws -> [String: Any] {
             #expect(await visit(order, &delivered, odoo).end == .done)
-            return try found("LIFE", server)
+            let there = try found("LIFE", server)
+            LifePage.show(release, order, there)
+            return there
         }
         #expect(try await step()["state"] as? String == "draft")
         reach(&order, .onHold)
@@ -89,11 +91,18 @@ import Testing
         there = try await step()
         #expect(there["invoice_status"] as? String == "invoiced" && there["invoices"] as? [String] == ["posted"])
         order.facts.payments = [
-            .init(ref: "P-1", status: "captured", amount: "6.00", at: Timestamp(microseconds: 90))
+            .init(ref: "P-1", status: "authorized", amount: "6.00", at: Timestamp(microseconds: 90))
+        ]
+        order.version += 1
+        there = try await step()
+        #expect(there["tags"] as? [String] == ["Sluice: payment authorized"])
+        order.facts.payments = [
+            .init(ref: "P-1", status: "captured", amount: "6.00", at: Timestamp(microseconds: 91))
         ]
         reach(&order, .closed)
         there = try await step()
         #expect(there["locked"] as? Bool == true)
+        #expect(there["tags"] as? [String] == ["Sluice: payment captured"])
         let notes = (there["note_bodies"] as? [String] ?? []).joined()
         for told in [
             "On hold: credit", "Released", "Partially fulfilled: S-1 DHL T-1", "Shipped: S-1 DHL T-1, S-2 DHL",
@@ -225,9 +234,35 @@ import Testing
         #expect(ends.filter { $0.value != .done }.keys.sorted() == [7, 9])
         #expect(try server.orders().count == 38)
         let calls = server.standIn.calls()
-        #expect(calls["sale.order/load", default: 0] <= 6, "\(calls)")
+        #expect(calls["sale.order/load", default: 0] <= 8, "\(calls)")
         #expect(calls["sale.order/action_confirm", default: 0] <= 8, "\(calls)")
         #expect(calls["stock.picking/button_validate", default: 0] <= 8, "\(calls)")
         #expect(calls["res.company/search_read", default: 0] <= 8, "\(calls)")
+    }
+}
+
+/// One order's documents as they are in Odoo after each visit, for people: printed where `SLUICE_SHOW` is set.
+private enum LifePage {
+    static func show(_ release: Int, _ order: DeliveryOrder, _ there: [String: Any]) {
+        guard ProcessInfo.processInfo.environment["SLUICE_SHOW"] != nil else { return }
+        func list(_ name: String) -> String {
+            let words = there[name] as? [String] ?? []
+            return words.isEmpty ? "-" : words.joined(separator: "; ")
+        }
+        func word(_ name: String) -> String { there[name] as? String ?? "-" }
+        let lines = (there["lines"] as? [[String: Any]] ?? []).map { line in
+            "\(line["product"] ?? "-") \(line["quantity"] ?? "-") at \(line["price_unit"] ?? "-")"
+        }
+        print(
+            """
+            Odoo \(release), order \(order.orderRef), version \(order.version): \(order.state.name)
+              sale.order      \(word("name")) \(word("state"))\(there["locked"] as? Bool == true ? ", locked" : "")
+              external id     \(word("external_id")); company \(word("company")), warehouse \(word("warehouse"))
+              lines           \(lines.joined(separator: "; "))
+              tags            \(list("tags"))
+              stock.picking   \(list("pickings")) (\(word("delivery_status")))
+              account.move    \(list("invoices")) (\(word("invoice_status")))
+              notes           \((there["note_bodies"] as? [String] ?? []).joined(separator: " "))
+            """)
     }
 }

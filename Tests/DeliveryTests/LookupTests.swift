@@ -49,7 +49,7 @@ import Testing
         defer { server.remove() }
         let codes = [MasterCode(.product, "SKU-1")]
         let service = try service(server)
-        try server.standIn.instruct(#"{"faults":[{"kind":"drop","method":"product.product/search_read","next":1}]}"#)
+        try server.standIn.instruct(#"{"faults":[{"kind":"drop","method":"product.product/search_read","next":2}]}"#)
         guard case .failed(let reason) = await service.look(up: codes, legalEntity: "ACME") else {
             Issue.record("an answer")
             return

@@ -107,6 +107,27 @@ import Testing
         #expect(result.end == .done && result.delivered.odooID == nil)
     }
 
+    /// Goal: what an order still had to do is not done when it was cancelled meanwhile.
+    @Test func aVisitEndsWhenItsErrandIsSuperseded() async throws {
+        let server = try VisitedOdoo()
+        defer { server.remove() }
+        let errand = Errand(.urgent)
+        let api = SupersedingAPI(server.api(), errand, after: "sale.order/load")
+        let odoo = OdooOrders(api: api, company: "ACME DE GmbH")
+        let reached: [CanonicalState] = [.received, .validated, .allocated, .shipped]
+        let result = await Errand.$current.withValue(errand) {
+            await server.visit("S-1", .shipped, reached, DeliveredState(), odoo)
+        }
+        #expect(result.end == .superseded && result.delivered.odooID != nil && !result.delivered.confirmed)
+        #expect(result.delay(RetryPolicy(), attempt: 3, random: 0.9) == .zero)
+        try server.check("S-1", .validated)
+        let cancelled = await server.visit(
+            "S-1", .cancelled, reached + [.cancelled], result.delivered,
+            OdooOrders(api: server.api(), company: "ACME DE GmbH"))
+        #expect(cancelled.end == .done)
+        try server.check("S-1", .cancelled)
+    }
+
     @Test func whatAPersonCancelledInOdooStaysCancelled() async throws {
         let server = try VisitedOdoo()
         defer { server.remove() }
@@ -133,6 +154,27 @@ import Testing
         let stopped = await server.visit("M-2", .validated, [.received, .validated], DeliveredState(), locked)
         #expect(stopped.end == .stopped && stopped.exceptions.isEmpty && stopped.failure?.kind == .credentials)
     }
+}
+
+/// Supersedes an errand once a call of an operation was made.
+private struct SupersedingAPI: OdooAPI {
+    private let base: any OdooAPI
+    private let errand: Errand
+    private let operation: String
+
+    init(_ base: any OdooAPI, _ errand: Errand, after operation: String) {
+        self.base = base
+        self.errand = errand
+        self.operation = operation
+    }
+
+    func call(_ call: OdooCall) async throws(OdooFailure) -> OdooValue {
+        let value = try await base.call(call)
+        if call.operation == operation { errand.supersede() }
+        return value
+    }
+
+    func version() async throws(OdooFailure) -> String { "19.0" }
 }
 
 /// Fails the n-th call that goes through it.

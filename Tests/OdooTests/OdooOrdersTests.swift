@@ -28,6 +28,27 @@ import Testing
         #expect(lines.map { $0["price_unit"] as? String } == ["12.50", "3"])
     }
 
+    @Test func manyAreSoughtInFewCallsAndThoseThatAreNotThereAreSaid() async throws {
+        let odoo = try TestOdoo()
+        defer { odoo.remove() }
+        let orders = odoo.orders(linger: .milliseconds(50))
+        let there = try await orders.create(odoo.draft("THERE"))
+        let found = try await withThrowingTaskGroup(of: (Int, Int?).self) { group in
+            for number in 0..<30 {
+                group.addTask {
+                    let ref = number % 3 == 0 ? "THERE" : "GONE-\(number)"
+                    return (number, try await orders.find(legalEntity: "ACME-DE", orderRef: ref))
+                }
+            }
+            var found: [Int: Int?] = [:]
+            for try await (number, id) in group { found[number] = id }
+            return found
+        }
+        for number in 0..<30 { #expect(found[number] == .some(number % 3 == 0 ? there : nil), "\(number)") }
+        #expect(odoo.standIn.calls()["sale.order/load", default: 0] <= 6)
+        #expect(try odoo.all().count == 1)
+    }
+
     @Test func aHundredCreatesOfOneOrderAtOnceMakeOne() async throws {
         let odoo = try TestOdoo(workers: 4, latency: .fixed(milliseconds: 2))
         defer { odoo.remove() }
@@ -262,8 +283,11 @@ final class TestOdoo: Sendable {
             url: standIn.url, database: database, login: "api", key: key, deadline: .seconds(30), exchange: exchange)
     }
 
-    func orders(key: String = "KEY", database: String = "standin", company: String = "ACME DE GmbH") -> OdooOrders {
-        OdooOrders(api: api(key: key, database: database), company: company)
+    func orders(
+        key: String = "KEY", database: String = "standin", company: String = "ACME DE GmbH",
+        linger: Duration = OdooOrders.defaultLinger
+    ) -> OdooOrders {
+        OdooOrders(api: api(key: key, database: database), company: company, linger: linger)
     }
 
     func draft(_ ref: String) -> OrderDraft {

@@ -87,6 +87,49 @@ import Testing
         #expect(try bench.count("backlog") == 0)
     }
 
+    /// What becomes of one result does not depend on those that are recorded with it.
+    @Test func manyResultsAreRecordedAtOnceEachForItself() throws {
+        var bench = try Bench()
+        let refs = ["O-1", "O-2", "O-3", "O-4"]
+        try bench.apply(
+            refs.enumerated().map { bench.store.event("e\($0)", $1, "received", offset: Int64($0), sequence: 1) })
+        _ = try Ownership.heartbeat(owner: "me", lease: Self.long, &bench.connection)
+        let lease = try #require(
+            try Ownership.claim(["ACME"], limit: 1, owner: "me", &bench.connection).first)
+        let orders = Dictionary(uniqueKeysWithValues: try take(&bench).map { ($0.orderRef, $0) })
+        try bench.apply([bench.store.event("e9", "O-2", "validated", offset: 9, sequence: 2)])
+        func result(_ ref: String, _ lease: DeliveryLease) throws -> VisitResult {
+            var record = refusal(of: try #require(orders[ref]))
+            record.isComplete = ref != "O-3"
+            record.odooID = 7
+            if ref == "O-3" { record.raised = [("odoo_rejected", "error", "x")] }
+            return VisitResult(legalEntity: "ACME", owner: lease, delivery: record)
+        }
+        var late = lease
+        late.epoch -= 1
+        let recorded = try Backlog.record(
+            [result("O-4", late), result("O-3", lease), result("O-2", lease), result("O-1", lease)], &bench.connection)
+        #expect(recorded == [.fenced, .behind, .behind, .upToDate])
+        #expect(try bench.count("deliveries WHERE delivered_version = 1 AND odoo_id = 7") == 2)
+        #expect(try bench.count("deliveries WHERE delivered_version = 0 AND order_ref = 'O-3'") == 1)
+        #expect(try bench.count("exceptions WHERE order_ref = 'O-3' AND code = 'odoo_rejected'") == 1)
+        #expect(try bench.count("backlog WHERE visited_at IS NULL AND order_ref IN ('O-2', 'O-3')") == 2)
+        #expect(try bench.count("backlog WHERE visited_at IS NOT NULL AND order_ref = 'O-4'") == 1)
+        #expect(try take(&bench).map(\.orderRef) == ["O-2"])
+    }
+
+    @Test func whatBecomesUrgentWhileItIsUnderWayIsFound() throws {
+        var bench = try Bench()
+        try bench.apply([
+            bench.store.event("e1", "O-1", "received", offset: 0, sequence: 1),
+            bench.store.event("e2", "O-2", "received", offset: 1, sequence: 1),
+        ])
+        #expect(try take(&bench).map(\.turn) == [.usual, .usual])
+        try bench.apply([bench.store.event("e3", "O-2", "cancelled", offset: 2, sequence: 2)])
+        let found = try Backlog.urgentUnderWay(legalEntities: ["ACME", "BETA"], &bench.connection)
+        #expect(found.map(\.orderRef) == ["O-2"])
+    }
+
     /// Its row of the backlog is not written again and again.
     @Test func theBacklogIsToldOnceUnlessItBecomesUrgent() throws {
         var bench = try Bench()

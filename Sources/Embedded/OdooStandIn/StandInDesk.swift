@@ -31,7 +31,7 @@ final class StandInDesk: Sendable {
 
     init(_ settings: OdooStandInSettings) throws(OdooStandInError) {
         var books = try StandInBooks(settings)
-        let journal = try StandInJournal(folder: settings.folder) { books.apply($0) }
+        let journal = try StandInJournal(folder: settings.folder, isDurable: settings.isDurable) { books.apply($0) }
         var users: [String: [Int]] = [:]
         for user in settings.users {
             var ids: [Int] = []

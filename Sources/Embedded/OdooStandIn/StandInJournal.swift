@@ -7,9 +7,11 @@ internal import Glibc
 /// never answered: it is cut off.
 final class StandInJournal {
     private let descriptor: Int32
+    private let isDurable: Bool
 
     /// Opens the journal in `folder`, or begins one, and gives its facts in sequence to `replay`.
-    init(folder: String, replay: (StandInFact) -> Void) throws(OdooStandInError) {
+    init(folder: String, isDurable: Bool, replay: (StandInFact) -> Void) throws(OdooStandInError) {
+        self.isDurable = isDurable
         let path = folder + "/odoo-stand-in.journal"
         do {
             try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
@@ -37,7 +39,7 @@ final class StandInJournal {
 
     deinit { close(descriptor) }
 
-    /// Appends `fact`, durably.
+    /// Appends `fact`, durably where that was asked for.
     ///
     /// One line for all that a call did, so that it is kept together or not at all.
     func append(_ fact: StandInFact) -> Bool {
@@ -53,7 +55,7 @@ final class StandInJournal {
             guard count > 0 else { return false }
             written += count
         }
-        return fdatasync(descriptor) == 0
+        return !isDurable || fdatasync(descriptor) == 0
     }
 }
 

@@ -105,6 +105,9 @@ public struct OdooStandInSettings: Sendable {
     public var latency: StandInLatency
     /// Seed of everything random.
     public var seed: UInt64
+    /// Whether what it answered survives a crash of the machine, at the cost of a write to the disk for each call; its
+    /// own end and that of its process it survives anyway.
+    public var isDurable = true
 
     /// A database without masters; see the properties.
     public init(

@@ -1,0 +1,98 @@
+internal import Synchronization
+
+/// Lets calls wait that want rows which conflicted; see `ConflictSpacing`.
+///
+/// Any thread. Bounded by its askers: each waits with one call.
+final class RowLanes: Sendable {
+    private struct Waiting {
+        var rows: Set<String>
+        var isCritical: Bool
+        var continuation: CheckedContinuation<Void, Never>
+    }
+
+    private struct State {
+        var spacing = ConflictSpacing()
+        var waiting: [Waiting] = []
+        /// When the line is looked at again by itself (monotonic nanoseconds).
+        var alarm: Int64?
+    }
+
+    private static let start = ContinuousClock.now
+    private let state = Mutex(State())
+
+    /// How many rows are kept apart.
+    var count: Int { state.withLock { $0.spacing.count } }
+
+    /// Makes a call that wants `rows` when they are free, and learns from its answers whether it conflicted.
+    func run<Output: Sendable>(
+        _ rows: Set<String>, _ call: () async -> [Result<Output, OrderFailure>]
+    ) async -> [Result<Output, OrderFailure>] {
+        await enter(rows)
+        let answers = await call()
+        let conflicted = answers.contains { answer in
+            if case .failure(.call(let failure)) = answer { failure.isConflict } else { false }
+        }
+        state.withLock {
+            $0.spacing.ended(rows, conflicted: conflicted, now: Self.now(), random: Double.random(in: 0..<1))
+        }
+        pump()
+        return answers
+    }
+
+    private func enter(_ rows: Set<String>) async {
+        let isCritical = Errand.current?.urgency == .critical
+        let goes = state.withLock { state in
+            let isBehind = state.waiting.contains { !$0.rows.isDisjoint(with: rows) }
+            return !isBehind && state.spacing.ask(rows, now: Self.now()) == .go
+        }
+        guard !goes else { return }
+        await withCheckedContinuation { continuation in
+            state.withLock { state in
+                let place = isCritical ? state.waiting.firstIndex { !$0.isCritical } : nil
+                state.waiting.insert(
+                    Waiting(rows: rows, isCritical: isCritical, continuation: continuation),
+                    at: place ?? state.waiting.count)
+            }
+            pump()
+        }
+    }
+
+    /// Lets go who may, in the sequence in which they came: nobody overtakes another one on the same rows.
+    private func pump() {
+        var resumed: [CheckedContinuation<Void, Never>] = []
+        let alarm = state.withLock { state -> Int64? in
+            var before: Set<String> = []
+            var earliest: Int64?
+            var left: [Waiting] = []
+            for one in state.waiting {
+                var goes = false
+                if before.isDisjoint(with: one.rows) {
+                    switch state.spacing.ask(one.rows, now: Self.now()) {
+                    case .go: goes = true
+                    case .wait(let until): earliest = min(earliest ?? until, until)
+                    case .behind: break
+                    }
+                }
+                if goes { resumed.append(one.continuation) } else { left.append(one) }
+                before.formUnion(one.rows)
+            }
+            state.waiting = left
+            guard let earliest, state.alarm.map({ earliest < $0 }) ?? true else { return nil }
+            state.alarm = earliest
+            return earliest
+        }
+        for one in resumed { one.resume() }
+        guard let alarm else { return }
+        Task.detached { [self] in
+            let wait = alarm - Self.now()
+            if wait > 0 { try? await Task.sleep(nanoseconds: UInt64(wait)) }
+            state.withLock { if $0.alarm == alarm { $0.alarm = nil } }
+            pump()
+        }
+    }
+
+    private static func now() -> Int64 {
+        let (seconds, attoseconds) = start.duration(to: .now).components
+        return seconds * 1_000_000_000 + attoseconds / 1_000_000_000
+    }
+}
