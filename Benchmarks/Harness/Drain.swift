@@ -47,12 +47,23 @@ struct Drain {
 
     /// One run over the whole load, verified.
     func run(_ what: String) throws -> SluiceRun.Result {
+        try run(what, started: { _ in }, drained: { _, _ in })
+    }
+
+    /// The same; what `started` makes when the process runs is handed to `drained` when the load has its outcomes.
+    func run<Watch>(
+        _ what: String, logLevel: String = "warning", started: (SluiceRun) throws -> Watch,
+        drained: (SluiceRun, Watch) throws -> Void
+    ) throws -> SluiceRun.Result {
         let start = ContinuousClock.now
         let topic = try topic ?? Self.makeTopic(stage)
-        let run = try SluiceRun(stage, topic: topic, legalEntities: load.settings.legalEntities)
+        let run = try SluiceRun(
+            stage, topic: topic, legalEntities: load.settings.legalEntities, logLevel: logLevel)
         defer { try? run.clear() }
+        let watch = try started(run)
         if self.topic == nil { try feed(run, topic) }
         try run.waitForRecords(load.records)
+        try drained(run, watch)
         let result = try run.finish(
             StoreProbe.Expectation(records: load.records, events: load.events, orders: load.orders))
         SluiceBench.say(

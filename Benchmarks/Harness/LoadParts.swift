@@ -45,6 +45,7 @@ struct ScalePart {
         figures.add("entities_10000_ratio", pairs.map { $0.many / $0.one }, note: "bar 0.80, aim 0.95")
         figures.add("entities_1_events_per_second", pairs.map(\.one), unit: "1/s")
         figures.add("entities_10000_events_per_second", pairs.map(\.many), unit: "1/s")
+        try ScrapeFigures(stage: stage).measure(&figures)
     }
 }
 

@@ -136,7 +136,7 @@ final class OdooRun {
                         uniqueKeysWithValues: (0..<3).map {
                             (ReferenceTraffic.warehouse($0), ReferenceTraffic.warehouse($0))
                         }))
-            }, metrics: DeliveryMetrics(registry, latencyBuckets: [0.1, 1, 10]), log: Log(minimumLevel: .error))
+            }, metrics: DeliveryMetrics(registry), log: Log(minimumLevel: .error))
     }
 
     /// Makes these events true, and their orders due.

@@ -25,8 +25,9 @@ final class SluiceRun {
     private let environment: [String: String]
 
     /// Migrates a new database and starts the process, which joins a consumer group of its own.
-    convenience init(_ stage: Stage, topic: String, legalEntities: Int) throws {
-        try self.init(stage, Self.configuration(stage, topic: topic, legalEntities: legalEntities))
+    convenience init(_ stage: Stage, topic: String, legalEntities: Int, logLevel: String = "warning") throws {
+        try self.init(
+            stage, Self.configuration(stage, topic: topic, legalEntities: legalEntities), logLevel: logLevel)
     }
 
     /// The usual configuration, with a consumer group of its own.
@@ -37,7 +38,9 @@ final class SluiceRun {
     }
 
     /// Starts the process; over a new database, which is migrated before, unless it shares another run's.
-    init(_ stage: Stage, _ settings: BenchConfiguration, sharing other: SluiceRun? = nil) throws {
+    init(_ stage: Stage, _ settings: BenchConfiguration, sharing other: SluiceRun? = nil, logLevel: String = "warning")
+        throws
+    {
         self.stage = stage
         database = try other?.database ?? stage.makeDatabase()
         environment = [Stage.storeVariable: database.url, Stage.odooKeyVariable: "none"]
@@ -51,7 +54,7 @@ final class SluiceRun {
             }
         }
         process = try MeasuredProcess(
-            [stage.options.sluice, "run", "--config", configuration, "--log-level", "warning"],
+            [stage.options.sluice, "run", "--config", configuration, "--log-level", logLevel],
             environment: environment, log: log)
     }
 
@@ -123,6 +126,16 @@ final class SluiceRun {
             }
             usleep(20_000)
         }
+    }
+
+    /// Where it listens; needs the log level info.
+    func port() throws -> UInt16 {
+        try waitForLog("http.listening")
+        let text = (try? String(contentsOfFile: log, encoding: .utf8)) ?? ""
+        guard let match = text.firstMatch(of: /"address":"[^"]*:([0-9]+)"/), let port = UInt16(match.1) else {
+            throw BenchError("the log does not say where it listens: \(Self.tail(log))")
+        }
+        return port
     }
 
     /// Removes the database.

@@ -109,6 +109,8 @@ public struct HTTPSettings: Equatable, Sendable {
     public var host: String
     /// The port; default 9464; 0 takes any free one.
     public var port: Int
+    /// How many series a page of metrics may have: 1,000...10,000,000.
+    public var series = 100_000
 }
 
 /// Bounds on events that wait in memory.

@@ -101,7 +101,8 @@ struct ConfigurationDraft {
         guard let address = NetworkAddress(node?["listen"]?.text ?? "127.0.0.1:9464") else { return nil }
         // The server binds numeric addresses; this name has one meaning.
         let host = address.host.lowercased() == "localhost" ? "127.0.0.1" : address.host
-        return HTTPSettings(host: host, port: address.port)
+        return HTTPSettings(
+            host: host, port: address.port, series: Int(node?["series"]?.integer ?? 100_000))
     }
 
     // MARK: entities

@@ -46,7 +46,10 @@ enum MainKeys {
         Key("listen", .text(.listen), "A loopback address and port. Default 127.0.0.1:9464."),
         Key("tokens", .notBuilt, "Bearer tokens with roles."),
         Key("behind_tls", .notBuilt, "A terminating proxy stands in front."),
-        Key("series", .notBuilt, "How many series a scrape may have."),
+        Key(
+            "series", .integer(1_000...10_000_000),
+            "How many series a page of metrics may have; beyond, the lightest legal entities are shown together. "
+                + "Default 100000."),
     ])
 
     private static let budgets = Shape.object([

@@ -21,7 +21,6 @@ enum NotBuiltYet {
         Row(file: .main, path: "stores.*.insecure"),
         Row(file: .main, path: "http.tokens"),
         Row(file: .main, path: "http.behind_tls"),
-        Row(file: .main, path: "http.series"),
     ]
 
     /// Whether `value` of the key at `path` waits for its part.

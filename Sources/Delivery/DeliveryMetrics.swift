@@ -17,16 +17,14 @@ public final class DeliveryMetrics: Sendable {
     let backlogDrain: GaugeFamily
 
     /// Registers the metrics of the delivery stage.
-    ///
-    /// `latencyBuckets` are those of `sluice_event_latency_seconds`.
-    public init(_ registry: Registry, latencyBuckets: [Double]) {
+    public init(_ registry: Registry) {
         requests = registry.counter(
             "sluice_odoo_requests_total", help: "Calls to Odoo by how they ended.",
             labels: ["legal_entity", "operation", "result"])
         requestSeconds = registry.histogram(
             "sluice_odoo_request_seconds", help: "Time of calls to Odoo, from permission to answer.",
             labels: ["legal_entity", "operation", "result"],
-            buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 150])
+            buckets: [0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10, 30, 120])
         visits = registry.counter(
             "sluice_delivery_visits_total",
             help: "Visits of orders: first ones, and those repeated because the last one did not succeed.",
@@ -36,12 +34,13 @@ public final class DeliveryMetrics: Sendable {
             help: "Rows of Odoo over which calls conflicted, and for which they go one at a time now.",
             labels: ["legal_entity"])
         concurrency = registry.gauge(
-            "sluice_odoo_limit_concurrency", help: "Calls that the destination bears at once.", labels: ["legal_entity"]
-        )
-        inFlight = registry.gauge("sluice_odoo_in_flight", help: "Orders in delivery.", labels: ["legal_entity"])
+            "sluice_odoo_limit_concurrency", help: "Calls that the destination bears at once.",
+            labels: ["legal_entity"], core: 1)
+        inFlight = registry.gauge(
+            "sluice_odoo_in_flight", help: "Orders in delivery.", labels: ["legal_entity"], core: 1)
         breaker = registry.stateSet(
             "sluice_odoo_breaker_state", help: "State of the destination's circuit breaker.", labels: ["legal_entity"],
-            states: Breaker.Name.allCases.map(\.rawValue))
+            states: [Breaker.Name.closed, .halfOpen, .open].map(\.rawValue), core: 1)
         owned = registry.gauge(
             "sluice_delivery_owner", help: "1 where this instance delivers the legal entity's orders.",
             labels: ["legal_entity"])
@@ -49,18 +48,16 @@ public final class DeliveryMetrics: Sendable {
             "sluice_delivery_fenced_total",
             help: "Deliveries whose result was not recorded, because another instance had taken over.",
             labels: ["legal_entity"])
-        latency = registry.histogram(
-            "sluice_event_latency_seconds",
-            help: "Age of applied events: since they happened (source), were logged (log), were polled (process), and "
-                + "from applied to confirmed by Odoo (delivery).",
-            labels: ["legal_entity", "stage"], buckets: latencyBuckets)
+        latency = registry.eventLatency()
         backlogOrders = registry.gauge(
-            "sluice_backlog_orders", help: "Orders whose delivered version is behind.", labels: ["legal_entity"])
+            "sluice_backlog_orders", help: "Orders whose delivered version is behind.", labels: ["legal_entity"],
+            core: 1)
         backlogOldest = registry.gauge(
-            "sluice_backlog_oldest_seconds", help: "Age of the oldest order in the backlog.", labels: ["legal_entity"])
+            "sluice_backlog_oldest_seconds", help: "Age of the oldest order in the backlog.", labels: ["legal_entity"],
+            fold: .most, core: 1)
         backlogDrain = registry.gauge(
             "sluice_backlog_drain_seconds",
             help: "How long the backlog takes at the rate of the last minute; +Inf when nothing moves.",
-            labels: ["legal_entity"])
+            labels: ["legal_entity"], fold: .most, core: 1)
     }
 }

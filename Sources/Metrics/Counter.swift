@@ -23,8 +23,42 @@ public final class Counter: Sendable {
 
     /// The value now.
     public var value: Int { total.load(ordering: .relaxed) }
+}
 
-    @Sendable static func draw(_ shape: DrawnShape, _ series: Family<Counter>.Series, _ page: inout TextExposition) {
-        page.sample(shape, labels: series.labels, integer: series.handle.value)
+extension Counter: Metric {
+    static func draw(_ rows: DrawnRows<Counter>, of family: DrawnFamily, into page: inout Page) {
+        for index in 0..<rows.count {
+            let members = rows.begin(index, &page)
+            var sum = 0
+            for place in members { sum &+= rows.handles[Int(place)].value }
+            page.sample(family.drawn.name, integer: sum)
+            page.created(family.drawn, milliseconds: rows.created(members))
+        }
+    }
+}
+
+/// A counter whose value is a number that the process reads elsewhere, as seconds of CPU time.
+public final class ReadCounter: Sendable {
+    private let bits = Atomic<UInt64>(0)
+
+    /// Raises the counter to `total`; a lower one, or none, changes nothing.
+    ///
+    /// Called by one thread at a time.
+    public func raise(to total: Double) {
+        guard total > value, total.isFinite else { return }
+        bits.store(total.bitPattern, ordering: .relaxed)
+    }
+
+    /// The value now.
+    public var value: Double { Double(bitPattern: bits.load(ordering: .relaxed)) }
+}
+
+extension ReadCounter: Metric {
+    static func draw(_ rows: DrawnRows<ReadCounter>, of family: DrawnFamily, into page: inout Page) {
+        for index in 0..<rows.count {
+            let members = rows.begin(index, &page)
+            page.sample(family.drawn.name, number: members.reduce(0) { $0 + rows.handles[Int($1)].value })
+            page.created(family.drawn, milliseconds: rows.created(members))
+        }
     }
 }

@@ -20,8 +20,20 @@ public final class Gauge: Sendable {
 
     /// The value now.
     public var value: Double { Double(bitPattern: bits.load(ordering: .relaxed)) }
+}
 
-    @Sendable static func draw(_ shape: DrawnShape, _ series: Family<Gauge>.Series, _ page: inout TextExposition) {
-        page.sample(shape, labels: series.labels, number: series.handle.value)
+extension Gauge: Metric {
+    static func draw(_ rows: DrawnRows<Gauge>, of family: DrawnFamily, into page: inout Page) {
+        for index in 0..<rows.count {
+            let members = rows.begin(index, &page)
+            var value = members.first.map { rows.handles[Int($0)].value } ?? 0
+            for place in members.dropFirst() {
+                switch family.shape.fold {
+                case .sum: value += rows.handles[Int(place)].value
+                case .most: value = max(value, rows.handles[Int(place)].value)
+                }
+            }
+            page.sample(family.drawn.name, number: value)
+        }
     }
 }

@@ -1,6 +1,56 @@
 import Glibc
 import Synchronization
 
+/// The upper bounds of a histogram's buckets, ascending, with their labels rendered; shared by all series that have
+/// them.
+final class Buckets: Sendable {
+    let bounds: [Double]
+    /// `le="0.005"` of each bucket, `+Inf` last: numbers as OpenMetrics wants them, in every format, so that a series
+    /// stays the same when a scraper changes formats.
+    let edges: [[UInt8]]
+    /// The bounds again, eight to a vector; those that are missing are above everything.
+    let first: SIMD8<Double>
+    let more: [SIMD8<Double>]
+
+    init(_ bounds: [Double]) {
+        self.bounds = bounds
+        var vectors = stride(from: 0, to: max(1, bounds.count), by: 8).map { start in
+            var vector = SIMD8<Double>(repeating: .infinity)
+            for (lane, bound) in bounds[start...].prefix(8).enumerated() { vector[lane] = bound }
+            return vector
+        }
+        first = vectors.removeFirst()
+        more = vectors
+        edges = (bounds.map(\.description) + ["+Inf"]).map { Array("le=\"\($0)\"".utf8) }
+    }
+
+    /// The bucket of a size, from 0.
+    @inline(__always)
+    func index(of size: Double) -> Int {
+        let size = SIMD8(repeating: size)
+        var above = SIMD8<Int64>(repeating: 0)
+        above.replace(with: 1, where: size .> first)
+        for vector in more { above.replace(with: above &+ 1, where: size .> vector) }
+        return Int(above.wrappedSum())
+    }
+}
+
+/// What one scrape shows of a histogram, or of several together.
+struct HistogramCells: Equatable {
+    /// Per bucket, not cumulative; the last is above every bound.
+    var counts: [Int] = []
+    var sum = 0.0
+
+    mutating func reset(width: Int) {
+        sum = 0
+        if counts.count == width {
+            for index in counts.indices { counts[index] = 0 }
+        } else {
+            counts = Array(repeating: 0, count: width)
+        }
+    }
+}
+
 /// Observations counted by size, whose `_count`, `_sum` and buckets agree in every scrape.
 ///
 /// There are two sets of cells, hot and cold, as in Prometheus' Go client. An observer takes a ticket, whose top bit
@@ -9,32 +59,29 @@ import Synchronization
 /// moves it into the hot set. So an observation is three atomic instructions without a lock, and a scrape never sees
 /// half of one. The ticket's other 63 bits count all observations ever: after the move the hot set holds all of them
 /// again.
+///
+/// Who observes many at a time collects them in `Observations` first.
 @safe public final class Histogram: Sendable {
-    /// What one scrape shows of a histogram.
-    struct Snapshot: Equatable {
-        /// Per bucket, not cumulative; the last is above every bound.
-        var counts: [Int]
-        var sum: Double
-    }
-
     private static let hotBit: UInt64 = 1 << 63
     /// How often a scrape yields to observers that are between ticket and bucket before it reads without them.
     private static let maximumYields = 100_000
 
-    private let bounds: [Double]
+    let buckets: Buckets
     private let refusals: Counter
     private let ticket = Atomic<UInt64>(0)
     private let scraping = Mutex<Void>(())
+    /// By bucket, or empty; written only by who knows a trace.
+    private let exemplars = Mutex<[Exemplar?]>([])
     /// Twice (the sum's bits, then a count per bucket).
     // Safe: allocated and initialised in init, freed in deinit, never replaced, and each cell is an atomic.
     nonisolated(unsafe) private let cells: UnsafeMutablePointer<Atomic<UInt64>>
     /// Cells per set: the sum, a bucket per bound, and the one above all bounds.
     private let width: Int
 
-    init(bounds: [Double], refusals: Counter) {
-        self.bounds = bounds
+    init(_ buckets: Buckets, refusals: Counter) {
+        self.buckets = buckets
         self.refusals = refusals
-        width = bounds.count + 2
+        width = buckets.bounds.count + 2
         unsafe cells = .allocate(capacity: 2 * width)
         for index in 0..<2 * width { unsafe (cells + index).initialize(to: Atomic(0)) }
     }
@@ -52,20 +99,67 @@ import Synchronization
             if count != 0 { refusals.add(1) }
             return
         }
-        var bucket = 1
-        for bound in bounds where seconds > bound { bucket += 1 }
-        // Acquiring: who is sent to a set by a flip must see that the scrape before it had emptied that set.
-        let sold = ticket.wrappingAdd(UInt64(count), ordering: .acquiring).oldValue
-        let set = sold & Self.hotBit == 0 ? 0 : width
+        let bucket = buckets.index(of: seconds) + 1
+        let set = sell(count)
         add(seconds * Double(count), toSumAt: set)
         // Releasing, and last: a scrape that counts this observation has its sum too.
         unsafe cells[set + bucket].wrappingAdd(UInt64(count), ordering: .releasing)
     }
 
+    /// The same, as an example for its bucket: OpenMetrics shows the trace of the last one.
+    ///
+    /// Costs a lock that nobody waits for; meant for who knows a trace, not for each event.
+    public func observe(_ seconds: Double, trace: TraceID?) {
+        observe(seconds)
+        if let trace { show(seconds, trace, at: Log.systemClock().wall) }
+    }
+
+    /// Makes an observation the example of its bucket.
+    private func show(_ seconds: Double, _ trace: TraceID, at milliseconds: Int64) {
+        guard seconds >= 0, seconds.isFinite else { return }
+        _ = exemplars.withLockIfAvailable { exemplars in
+            if exemplars.isEmpty { exemplars = Array(repeating: nil, count: width - 1) }
+            exemplars[buckets.index(of: seconds)] = Exemplar(trace: trace, value: seconds, milliseconds: milliseconds)
+        }
+    }
+
+    /// Counts what was collected, whole or not at all for any scrape, and empties it.
+    public func add(_ observations: inout Observations) {
+        let count = observations.count
+        if observations.refused > 0 { refusals.add(observations.refused) }
+        defer { observations.reset() }
+        guard count > 0 else { return }
+        precondition(observations.fits(buckets), "observations of other buckets")
+        let set = sell(count)
+        add(observations.sum, toSumAt: set)
+        for (index, count) in observations.counts.enumerated() where count > 0 {
+            unsafe cells[set + 1 + index].wrappingAdd(UInt64(count), ordering: .releasing)
+        }
+        if let example = observations.example { show(example.seconds, example.trace, at: Log.systemClock().wall) }
+    }
+
+    /// Takes tickets; returns where the hot set begins.
+    ///
+    /// Acquiring: who is sent to a set by a flip must see that the scrape before it had emptied that set.
+    private func sell(_ count: Int) -> Int {
+        let sold = ticket.wrappingAdd(UInt64(count), ordering: .acquiring).oldValue
+        return sold & Self.hotBit == 0 ? 0 : width
+    }
+
     /// A state in which every observation is either whole or absent.
-    func snapshot() -> Snapshot {
+    func snapshot() -> HistogramCells {
+        var sum = HistogramCells()
+        sum.reset(width: width - 1)
+        addSnapshot(to: &sum)
+        return sum
+    }
+
+    /// Adds such a state to `total`, which has as many buckets.
+    func addSnapshot(to total: inout HistogramCells) {
         // One scrape at a time: a second flip before the move would mix the sets. Observers never take this lock.
         scraping.withLock { _ in
+            // What was never observed costs a scrape nothing.
+            if ticket.load(ordering: .relaxed) & ~Self.hotBit == 0 { return }
             let sold = ticket.wrappingAdd(Self.hotBit, ordering: .acquiringAndReleasing).oldValue
             let cold = sold & Self.hotBit == 0 ? 0 : width
             let expected = sold & ~Self.hotBit
@@ -74,9 +168,12 @@ import Synchronization
                 sched_yield()
                 yields += 1
             }
-            return move(from: cold, to: width - cold)
+            move(from: cold, to: width - cold, &total)
         }
     }
+
+    /// The example of each bucket; empty: there is none.
+    var examples: [Exemplar?] { exemplars.withLock { $0 } }
 
     private func observations(in set: Int) -> UInt64 {
         var total: UInt64 = 0
@@ -85,17 +182,17 @@ import Synchronization
     }
 
     /// Takes each cell out of `cold` whole, so that even an observer who was stopped there for long loses nothing.
-    private func move(from cold: Int, to hot: Int) -> Snapshot {
+    private func move(from cold: Int, to hot: Int, _ total: inout HistogramCells) {
         let sum = Double(bitPattern: unsafe cells[cold].exchange(0, ordering: .acquiringAndReleasing))
         add(sum, toSumAt: hot)
-        var counts: [Int] = []
-        counts.reserveCapacity(width - 1)
+        total.sum += sum
         for bucket in 1..<width {
+            // An empty cell that fills after this look is counted by the next scrape that reads this set.
+            if unsafe cells[cold + bucket].load(ordering: .relaxed) == 0 { continue }
             let count = unsafe cells[cold + bucket].exchange(0, ordering: .acquiringAndReleasing)
-            counts.append(Int(truncatingIfNeeded: count))
-            if count > 0 { unsafe cells[hot + bucket].wrappingAdd(count, ordering: .relaxed) }
+            total.counts[bucket - 1] += Int(truncatingIfNeeded: count)
+            unsafe cells[hot + bucket].wrappingAdd(count, ordering: .relaxed)
         }
-        return Snapshot(counts: counts, sum: sum)
     }
 
     private func add(_ amount: Double, toSumAt index: Int) {
@@ -107,21 +204,28 @@ import Synchronization
             old = seen
         }
     }
+}
 
-    static func drawing(buckets: [Double]) -> Family<Histogram>.Drawing {
-        let edges = (buckets + [.infinity]).map { Array("le=\"\(TextExposition.text($0))\"".utf8) }
-        let bucketSuffix = Array("_bucket".utf8)
-        let sumSuffix = Array("_sum".utf8)
-        let countSuffix = Array("_count".utf8)
-        return { shape, series, page in
-            let snapshot = series.handle.snapshot()
+extension Histogram: Metric {
+    static func draw(_ rows: DrawnRows<Histogram>, of family: DrawnFamily, into page: inout Page) {
+        var cells = HistogramCells()
+        for index in 0..<rows.count {
+            let members = rows.begin(index, &page)
+            guard let first = members.first.map({ rows.handles[Int($0)] }) else { continue }
+            let edges = first.buckets.edges
+            cells.reset(width: edges.count)
+            for place in members { rows.handles[Int(place)].addSnapshot(to: &cells) }
+            // Of several together, the first's: any of them is an example.
+            let examples = page.format == .openMetrics ? first.examples : []
             var total = 0
-            for (edge, count) in zip(edges, snapshot.counts) {
-                total += count
-                page.sample(shape, suffix: bucketSuffix, labels: series.labels, more: edge, integer: total)
+            for (bucket, edge) in edges.enumerated() {
+                total += cells.counts[bucket]
+                page.bucket(
+                    family.drawn.bucketName, edge: edge, count: total, examples.isEmpty ? nil : examples[bucket])
             }
-            page.sample(shape, suffix: sumSuffix, labels: series.labels, number: snapshot.sum)
-            page.sample(shape, suffix: countSuffix, labels: series.labels, integer: total)
+            page.sample(family.drawn.sumName, number: cells.sum)
+            page.sample(family.drawn.countName, integer: total)
+            page.created(family.drawn, milliseconds: rows.created(members))
         }
     }
 }

@@ -123,8 +123,8 @@ struct LogLine {
         switch value {
         case .text(let text): string(cut(text), into: &line)
         case .integer(let integer): Bytes.append(integer, to: &line)
-        case .number(let number) where number.isFinite: line += TextExposition.text(number).utf8
-        case .number(let number): string(TextExposition.text(number)[...], into: &line)
+        case .number(let number) where number.isFinite: line += Page.text(number).utf8
+        case .number(let number): string(Page.text(number)[...], into: &line)
         case .flag(let flag): line += (flag ? "true" : "false").utf8
         }
         guard line.count > maximumBytes - reservedBytes else { return true }

@@ -2,7 +2,7 @@ import Glibc
 
 /// The standard `process_*` metrics, read from /proc at each scrape.
 struct ProcessMetrics: Sendable {
-    private let cpuSeconds: Gauge
+    private let cpuSeconds: ReadCounter
     private let residentBytes: Gauge
     private let virtualBytes: Gauge
     private let openDescriptors: Gauge
@@ -40,7 +40,7 @@ struct ProcessMetrics: Sendable {
 
     @Sendable private func refresh() {
         if let status = ProcessStatus.read() {
-            cpuSeconds.set((status.userTicks + status.systemTicks) / ticksPerSecond)
+            cpuSeconds.raise(to: (status.userTicks + status.systemTicks) / ticksPerSecond)
             residentBytes.set(status.residentPages * pageBytes)
             virtualBytes.set(status.virtualBytes)
             threads.set(status.threads)
@@ -54,11 +54,8 @@ struct ProcessMetrics: Sendable {
 
     /// Open descriptors, without the one that reads the folder.
     private static func descriptorCount() -> Int? {
-        guard let folder = unsafe opendir("/proc/self/fd") else { return nil }
-        defer { unsafe closedir(folder) }
-        var entries = 0
-        while unsafe readdir(folder) != nil { entries += 1 }
-        return entries - 3  // `.`, `..` and the folder's own descriptor
+        let count = ProcFile.names(in: "/proc/self/fd").count
+        return count > 0 ? count - 1 : nil
     }
 
     /// When the machine started, in seconds since the Unix epoch: the line `btime` of /proc/stat.
@@ -107,6 +104,20 @@ struct ProcessStatus: Equatable {
 enum ProcFile {
     /// /proc/stat grows with the interrupts of the machine; `btime` comes after them.
     private static let maximumBytes = 1 << 20
+
+    /// The names in a folder, without `.` and `..`; none when it cannot be read.
+    static func names(in path: String) -> [String] {
+        guard let folder = unsafe opendir(path) else { return [] }
+        defer { unsafe closedir(folder) }
+        var names: [String] = []
+        while let entry = unsafe readdir(folder) {
+            let name = unsafe withUnsafePointer(to: &entry.pointee.d_name) { pointer in
+                unsafe pointer.withMemoryRebound(to: CChar.self, capacity: 256) { unsafe String(cString: $0) }
+            }
+            if name != ".", name != ".." { names.append(name) }
+        }
+        return names
+    }
 
     /// The whole file as text, or nil when it cannot be read.
     static func text(_ path: String) -> String? {

@@ -1,15 +1,17 @@
 import Synchronization
 
 /// Which one of a few states holds; none does until the first `set`.
+///
+/// Of several legal entities together it is the one that comes last in the family's list, so list the good ones first.
 public final class StateSet: Sendable {
     private static let none = -1
 
-    private let states: [String]
+    private let words: StateWords
     private let current = Atomic<Int>(StateSet.none)
     private let refusals: Counter
 
-    init(states: [String], refusals: Counter) {
-        self.states = states
+    init(_ words: StateWords, refusals: Counter) {
+        self.words = words
         self.refusals = refusals
     }
 
@@ -18,7 +20,7 @@ public final class StateSet: Sendable {
     /// A word that the family was not registered with changes nothing and is counted in
     /// `sluice_metrics_updates_refused_total`: a gauge must not stop the process.
     public func set(_ state: String) {
-        guard let index = states.firstIndex(of: state) else {
+        guard let index = words.states.firstIndex(of: state) else {
             refusals.add(1)
             return
         }
@@ -28,19 +30,33 @@ public final class StateSet: Sendable {
     /// The state that holds, or nil before the first `set`.
     public var state: String? {
         let index = current.load(ordering: .relaxed)
-        return index == Self.none ? nil : states[index]
+        return index == Self.none ? nil : words.states[index]
     }
+}
 
-    static func drawing(label: String, states: [String]) -> Family<StateSet>.Drawing {
-        let rendered = states.map { state in
+/// The states of a family, and their labels rendered.
+final class StateWords: Sendable {
+    let states: [String]
+    let labels: [[UInt8]]
+
+    init(_ states: [String], label: String) {
+        self.states = states
+        labels = states.map { state in
             var bytes: [UInt8] = []
             DrawnShape.label(Array(label.utf8), state, into: &bytes)
             return bytes
         }
-        return { shape, series, page in
-            let current = series.handle.current.load(ordering: .relaxed)
-            for (index, state) in rendered.enumerated() {
-                page.sample(shape, labels: series.labels, more: state, integer: index == current ? 1 : 0)
+    }
+}
+
+extension StateSet: Metric {
+    static func draw(_ rows: DrawnRows<StateSet>, of family: DrawnFamily, into page: inout Page) {
+        for index in 0..<rows.count {
+            let members = rows.begin(index, &page)
+            guard let words = members.first.map({ rows.handles[Int($0)].words }) else { continue }
+            let current = members.reduce(none) { max($0, rows.handles[Int($1)].current.load(ordering: .relaxed)) }
+            for (index, label) in words.labels.enumerated() {
+                page.sample(family.drawn.name, more: label, integer: index == current ? 1 : 0)
             }
         }
     }

@@ -57,16 +57,24 @@ public final class BacklogLimits: Sendable {
         self.queues = queues
         self.interval = interval
         self.log = log
-        full = registry.gauge(
-            "sluice_backlog_full",
-            help: "Whether the backlog has reached its limit and not fallen to four fifths of it since.",
-            labels: ["legal_entity"])
-        let high = registry.gauge(
-            "sluice_backlog_limit_orders", help: "Orders at which the backlog is full.", labels: ["legal_entity"])
+        let high: GaugeFamily
+        (full, high) = Self.families(in: registry)
         for limit in limits {
             full.with(limit.legalEntity).set(0)
             high.with(limit.legalEntity).set(Double(limit.high))
         }
+    }
+
+    /// The metrics: whether a backlog is full, and its limit.
+    public static func families(in registry: Registry) -> (full: GaugeFamily, limit: GaugeFamily) {
+        (
+            registry.gauge(
+                "sluice_backlog_full",
+                help: "Whether the backlog has reached its limit and not fallen to four fifths of it since.",
+                labels: ["legal_entity"]),
+            registry.gauge(
+                "sluice_backlog_limit_orders", help: "Orders at which the backlog is full.", labels: ["legal_entity"])
+        )
     }
 
     /// Starts the thread; there is none where nothing has a limit.

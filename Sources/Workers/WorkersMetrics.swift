@@ -25,10 +25,9 @@ public final class WorkersMetrics: Sendable {
     let validationOrders: GaugeFamily
     let validationOldest: GaugeFamily
 
-    /// From milliseconds of processing to days of business.
-    public static let latencyBuckets: [Double] = [
-        0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600, 14400, 86400,
-        604_800,
+    /// What the business waits for: from a second to weeks.
+    public static let businessBuckets: [Double] = [
+        1, 10, 60, 300, 900, 3600, 14_400, 43_200, 86_400, 259_200, 604_800, 2_592_000,
     ]
 
     /// Registers the metrics of the apply stage.
@@ -39,12 +38,8 @@ public final class WorkersMetrics: Sendable {
         lastEvents = registry.gauge(
             "sluice_channel_last_event_timestamp_seconds",
             help: "When a channel last told something about a legal entity, as this instance heard it.",
-            labels: ["legal_entity", "channel"])
-        latency = registry.histogram(
-            "sluice_event_latency_seconds",
-            help: "Age of applied events: since they happened (source), were logged (log), were polled (process), and "
-                + "from applied to confirmed by Odoo (delivery).",
-            labels: ["legal_entity", "stage"], buckets: Self.latencyBuckets)
+            labels: ["legal_entity", "channel"], fold: .most)
+        latency = registry.eventLatency()
         timestampsRefused = registry.counter(
             "sluice_timestamps_refused_total",
             help: "Times that were absent or in the future and were not observed as latency.",
@@ -56,7 +51,7 @@ public final class WorkersMetrics: Sendable {
             "sluice_business_exceptions_total", help: "Business exceptions opened.", labels: ["legal_entity", "code"])
         exceptionResolution = registry.histogram(
             "sluice_business_exception_resolution_seconds", help: "How long business exceptions were open.",
-            labels: ["legal_entity", "code"], buckets: Self.latencyBuckets)
+            labels: ["legal_entity", "code"], buckets: Self.businessBuckets)
         parkedReleased = registry.counter(
             "sluice_parked_released_total", help: "Parked events that went on.", labels: ["legal_entity"])
         redelivered = registry.counter(
@@ -81,7 +76,8 @@ public final class WorkersMetrics: Sendable {
             help: "Orders whose verdict waits for a look at the destination, or for the next one.",
             labels: ["legal_entity"])
         validationOldest = registry.gauge(
-            "sluice_validation_backlog_oldest_seconds", help: "Age of the oldest of them.", labels: ["legal_entity"])
+            "sluice_validation_backlog_oldest_seconds", help: "Age of the oldest of them.", labels: ["legal_entity"],
+            fold: .most)
     }
 }
 
@@ -93,7 +89,7 @@ struct BatchCounts {
         var outcome: Outcome
     }
 
-    /// One reference to three histograms, because each event looks here.
+    /// Histograms of one legal entity.
     private final class Latency: Sendable {
         let source: Histogram
         let log: Histogram
@@ -103,6 +99,20 @@ struct BatchCounts {
             source = family.with(entity, "source")
             log = family.with(entity, "log")
             process = family.with(entity, "process")
+        }
+    }
+
+    /// Observations of one legal entity in one batch.
+    private struct Observed {
+        var entity = 0
+        var source: Observations
+        var log: Observations
+        var process: Observations
+
+        init(_ latency: Latency) {
+            source = Observations(for: latency.source)
+            log = Observations(for: latency.log)
+            process = Observations(for: latency.process)
         }
     }
 
@@ -121,11 +131,18 @@ struct BatchCounts {
     private var transitions: [TransitionKey: Counter] = [:]
     /// By index of the legal entity.
     private var latencies: [Latency?]
+    /// What the batch observed, for each legal entity that it met; kept for the next batch.
+    private var observed: [Observed] = []
+    /// How many of them this batch uses.
+    private var met = 0
+    /// Place in `observed` by index of the legal entity, -1: not met yet.
+    private var places: [Int32]
 
     init(metrics: WorkersMetrics, settings: ApplySettings) {
         self.metrics = metrics
         self.settings = settings
         latencies = Array(repeating: nil, count: settings.entities.count)
+        places = Array(repeating: -1, count: settings.entities.count)
     }
 
     /// Adds what a batch did.
@@ -159,6 +176,7 @@ struct BatchCounts {
             }
         }
         if let ended = run { count(ended.key, ended.count, now) }
+        addObserved()
         addPlan(batch)
     }
 
@@ -188,23 +206,48 @@ struct BatchCounts {
         return counter
     }
 
-    private mutating func observe(_ event: OrderEvent, _ now: Timestamp) {
+    /// `trace`: the one that the record belongs to, where that is known.
+    private mutating func observe(_ event: OrderEvent, _ now: Timestamp, trace: TraceID? = nil) {
         let index = Int(event.entity)
-        guard latencies.indices.contains(index) else { return }
-        let latency = latencies[index] ?? Latency(metrics.latency, settings.entities[index].name)
-        if latencies[index] == nil { latencies[index] = latency }
+        guard let place = place(index) else { return }
         let source = event.source
-        latency.process.observe(max(0, now.seconds(since: source.polledAt)))
+        observed[place].process.observe(max(0, now.seconds(since: source.polledAt)), trace: trace)
         if event.occurredAt <= source.polledAt {
-            latency.source.observe(now.seconds(since: event.occurredAt))
+            observed[place].source.observe(now.seconds(since: event.occurredAt), trace: trace)
         } else {
             metrics.timestampsRefused.with(settings.entities[index].name, "source").add()
         }
         if let logged = source.loggedAt, logged <= source.polledAt {
-            latency.log.observe(now.seconds(since: logged))
+            observed[place].log.observe(now.seconds(since: logged), trace: trace)
         } else {
             metrics.timestampsRefused.with(settings.entities[index].name, "log").add()
         }
+    }
+
+    /// Where the batch collects what it observes of a legal entity.
+    private mutating func place(_ entity: Int) -> Int? {
+        guard places.indices.contains(entity) else { return nil }
+        if places[entity] >= 0 { return Int(places[entity]) }
+        let latency = latencies[entity] ?? Latency(metrics.latency, settings.entities[entity].name)
+        latencies[entity] = latency
+        if met == observed.count { observed.append(Observed(latency)) }
+        observed[met].entity = entity
+        places[entity] = Int32(met)
+        met += 1
+        return met - 1
+    }
+
+    /// Adds what the batch observed to the histograms of the legal entities that it met.
+    private mutating func addObserved() {
+        for index in 0..<met {
+            let entity = observed[index].entity
+            places[entity] = -1
+            guard let latency = latencies[entity] else { continue }
+            latency.source.add(&observed[index].source)
+            latency.log.add(&observed[index].log)
+            latency.process.add(&observed[index].process)
+        }
+        met = 0
     }
 
     /// Adds transitions, releases and exceptions, which the sweep of parked events makes too.

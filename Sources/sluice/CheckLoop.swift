@@ -28,10 +28,7 @@ final class CheckLoop: Sendable {
     private let promises: [Promise]
     private let feeds: HeardFeeds
     private let log: Log
-    private let exceptions: CounterFamily
-    private let resolution: HistogramFamily
-    private let looked: CounterFamily
-    private let lastPass: GaugeFamily
+    private let metrics: StoreMetrics
     private let life = Monitor(Life())
 
     /// The checks of one store; nothing runs before `start`.
@@ -39,25 +36,15 @@ final class CheckLoop: Sendable {
     /// `promises`: of every legal entity of the store, those without a promise included. `feeds`: what this store's
     /// legal entities must hear.
     init(
-        store: String, connection: ConnectionSettings, promises: [Promise], feeds: HeardFeeds, registry: Registry,
-        latencyBuckets: [Double], log: Log
+        store: String, connection: ConnectionSettings, promises: [Promise], feeds: HeardFeeds,
+        metrics: StoreMetrics, log: Log
     ) {
         self.store = store
         self.connection = connection
         self.promises = promises
         self.feeds = feeds
+        self.metrics = metrics
         self.log = log
-        exceptions = registry.counter(
-            "sluice_business_exceptions_total", help: "Business exceptions opened.", labels: ["legal_entity", "code"])
-        resolution = registry.histogram(
-            "sluice_business_exception_resolution_seconds", help: "How long business exceptions were open.",
-            labels: ["legal_entity", "code"], buckets: latencyBuckets)
-        looked = registry.counter(
-            "sluice_checks_orders_total", help: "Orders that the scheduled checks looked at.", labels: ["store"])
-        lastPass = registry.gauge(
-            "sluice_checks_last_pass_timestamp_seconds",
-            help: "When a pass of the scheduled checks last came to its end, by this instance or another.",
-            labels: ["store"])
     }
 
     func start() {
@@ -112,13 +99,13 @@ final class CheckLoop: Sendable {
             }
             if hasMore != true || !pause(.milliseconds(10)) { break }
         }
-        lastPass.with(store).set(Date().timeIntervalSince1970)
+        metrics.lastPass.with(store).set(Date().timeIntervalSince1970)
     }
 
     private func show(_ result: CheckResult) {
-        if result.looked > 0 { looked.with(store).add(result.looked) }
-        for (entity, code) in result.opened { exceptions.with(entity, code).add() }
-        for (entity, code, seconds) in result.ended { resolution.with(entity, code).observe(max(0, seconds)) }
+        if result.looked > 0 { metrics.looked.with(store).add(result.looked) }
+        for (entity, code) in result.opened { metrics.exceptions.with(entity, code).add() }
+        for (entity, code, seconds) in result.ended { metrics.resolution.with(entity, code).observe(max(0, seconds)) }
         if result.unreadable > 0 {
             log.error(
                 "checks.document_unreadable",

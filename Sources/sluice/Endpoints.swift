@@ -42,7 +42,9 @@ enum Endpoints {
         guard request.method == "GET" else { return .reply(problem(405, "only GET is served here")) }
         switch request.path {
         case "/metrics":
-            return .reply(.bytes(200, type: Registry.textContentType, registry.textExposition()))
+            let page = registry.page(accept: request.header("accept"), legalEntity: request.parameter("legal_entity"))
+            guard let page else { return .reply(problem(404, "no such legal entity")) }
+            return .reply(.bytes(200, type: page.contentType, page.bytes))
         case "/livez":
             return .reply(.json(200, #"{"status":"ok"}"#))
         case "/readyz":

@@ -36,12 +36,12 @@ final class Pipeline: Sendable {
 
     init(_ configuration: Configuration, log: Log) throws(CommandFailure) {
         let wiring = try Wiring(configuration)
-        let registry = Registry()
+        let registry = Registry(entities: wiring.shownEntities, series: configuration.http.series)
         self.wiring = wiring
         self.registry = registry
         self.log = log
         log.show(in: registry)
-        registry.gauge("sluice_build_info", help: "The running program.", labels: ["version"]).with(Version.text).set(1)
+        registry.info("sluice_build_info", help: "The running program.", [("version", Version.text)])
 
         // Lanes of each store.
         let budgets = configuration.budgets
@@ -58,9 +58,8 @@ final class Pipeline: Sendable {
         // Workers.
         let sources = sources
         let ledger = ledger
-        let workersMetrics = WorkersMetrics(registry)
+        let metrics = MetricsCatalog(registry, group: configuration.kafka.group)
         let apply = configuration.stores.map { wiring.applySettings(ofStore: $0.name) }
-        let deliveryMetrics = DeliveryMetrics(registry, latencyBuckets: WorkersMetrics.latencyBuckets)
         // Legal entities share an Odoo's limits, whichever stores they are in.
         let servers = OdooServers()
         var workers: [WorkerService] = []
@@ -75,7 +74,7 @@ final class Pipeline: Sendable {
                 WorkerService(
                     store: store.name, connection: wiring.connections[index],
                     sizes: WorkerService.Sizes(workers: store.workers), settings: apply[index], queues: queues[index],
-                    metrics: workersMetrics, log: log,
+                    metrics: metrics.workers, log: log,
                     sourceName: { partition in
                         sources[partition].map { SourceName(topic: $0.topic, partition: $0.partition) }
                     },
@@ -83,7 +82,7 @@ final class Pipeline: Sendable {
             deliveries.append(
                 DeliveryService(
                     store: store.name, connection: wiring.connections[index],
-                    destinations: try wiring.destinations(ofStore: store.name), metrics: deliveryMetrics, log: log,
+                    destinations: try wiring.destinations(ofStore: store.name), metrics: metrics.delivery, log: log,
                     servers: servers))
             validations.append(
                 ValidationService(
@@ -97,12 +96,12 @@ final class Pipeline: Sendable {
             care.append(
                 StoreCare(
                     store: store.name, connection: wiring.connections[index], retention: wiring.retention(),
-                    registry: registry, log: log))
+                    metrics: metrics.store, log: log))
             checks.append(
                 CheckLoop(
                     store: store.name, connection: wiring.connections[index],
-                    promises: wiring.promises(ofStore: store.name), feeds: apply[index].feeds, registry: registry,
-                    latencyBuckets: WorkersMetrics.latencyBuckets, log: log))
+                    promises: wiring.promises(ofStore: store.name), feeds: apply[index].feeds, metrics: metrics.store,
+                    log: log))
             backlogLimits.append(
                 BacklogLimits(
                     store: store.name, connection: wiring.connections[index],
@@ -127,13 +126,11 @@ final class Pipeline: Sendable {
             sink: LaneRouter(queues: queues, lanes: wiring.laneMap.lanes), ledger: ledger, sources: sources,
             store: StoreLedger(
                 settings: wiring.connections, sources: sources, entities: entities, instance: instance),
-            metrics: IngestMetrics(registry, group: configuration.kafka.group), log: log)
+            metrics: metrics.ingest, log: log)
 
         // HTTP.
-        let gauges = LaneGauges(
-            registry, lanes: wiring.laneMap.lanes, stores: configuration.stores.map(\.name))
-        let queues = queues
-        registry.onScrape { gauges.refresh(queues) }
+        LaneGauges(registry, lanes: wiring.laneMap.lanes, stores: configuration.stores.map(\.name))
+            .refreshAtScrape(of: registry, queues)
         let health = Health(stores: configuration.stores.map(\.name), workers: workers, ingest: ingest)
         self.health = health
         do throws(HTTPServerError) {
@@ -248,53 +245,4 @@ final class Pipeline: Sendable {
 
     /// Whether nothing polled is open any more.
     var isIdle: Bool { ledger.openRecords == 0 && queues.allSatisfy { $0.isEmpty } }
-}
-
-/// Gauges of lanes, refreshed at each scrape.
-private struct LaneGauges: Sendable {
-    private let events: GaugeFamily
-    private let bytes: GaugeFamily
-    private let oldest: GaugeFamily
-    private let blocked: GaugeFamily
-    private let lanes: [Lane]
-    private let stores: [String]
-
-    init(_ registry: Registry, lanes: [Lane], stores: [String]) {
-        events = registry.gauge(
-            "sluice_lane_queue_events", help: "Events that wait in a lane.", labels: ["legal_entity", "warehouse"])
-        bytes = registry.gauge(
-            "sluice_lane_queue_bytes", help: "Memory of the events that wait in a lane.",
-            labels: ["legal_entity", "warehouse"])
-        oldest = registry.gauge(
-            "sluice_lane_oldest_seconds", help: "Time since the oldest waiting event of a lane was polled.",
-            labels: ["legal_entity", "warehouse"])
-        blocked = registry.gauge(
-            "sluice_blocked_bytes",
-            help: "Memory of the events that wait for whoever may not go on, or drain after they could not.",
-            labels: ["store"])
-        self.lanes = lanes
-        self.stores = stores
-        for lane in lanes {
-            events.with(lane.legalEntity, lane.warehouse).set(0)
-            bytes.with(lane.legalEntity, lane.warehouse).set(0)
-            oldest.with(lane.legalEntity, lane.warehouse).set(0)
-        }
-    }
-
-    func refresh(_ queues: [LaneQueues]) {
-        let now = Date().timeIntervalSince1970
-        var filled: [Int: LaneSchedule.Depth] = [:]
-        for (store, queue) in zip(stores, queues) {
-            let depths = queue.depths()
-            blocked.with(store).set(Double(depths.blockedBytes))
-            for (lane, depth) in depths.lanes { filled[lane] = depth }
-        }
-        for (index, lane) in lanes.enumerated() {
-            let depth = filled[index]
-            events.with(lane.legalEntity, lane.warehouse).set(Double(depth?.events ?? 0))
-            bytes.with(lane.legalEntity, lane.warehouse).set(Double(depth?.bytes ?? 0))
-            let age = depth?.oldest.map { max(0, now - Double($0.microseconds) / 1_000_000) } ?? 0
-            oldest.with(lane.legalEntity, lane.warehouse).set(age)
-        }
-    }
 }

@@ -21,39 +21,18 @@ final class StoreCare: Sendable {
     private let connection: ConnectionSettings
     private let retention: Store.RetentionSettings
     private let log: Log
-    private let openExceptions: GaugeFamily
-    private let parked: GaugeFamily
-    private let parkedOldest: GaugeFamily
-    private let orders: GaugeFamily
-    private let oldest: GaugeFamily
-    private let retained: CounterFamily
+    private let metrics: StoreMetrics
     private let life = Monitor(Life())
 
     init(
-        store: String, connection: ConnectionSettings, retention: Store.RetentionSettings, registry: Registry, log: Log
+        store: String, connection: ConnectionSettings, retention: Store.RetentionSettings, metrics: StoreMetrics,
+        log: Log
     ) {
         self.store = store
         self.connection = connection
         self.retention = retention
+        self.metrics = metrics
         self.log = log
-        openExceptions = registry.gauge(
-            "sluice_business_exceptions_open", help: "Business exceptions that are open.",
-            labels: ["legal_entity", "code"])
-        parked = registry.gauge(
-            "sluice_parked_events", help: "Events that wait in the store for what is missing.",
-            labels: ["legal_entity"])
-        parkedOldest = registry.gauge(
-            "sluice_parked_oldest_seconds", help: "How long the parked event that waits longest has waited.",
-            labels: ["legal_entity"])
-        orders = registry.gauge(
-            "sluice_orders_in_state", help: "Orders by canonical state, as of the last walk through them.",
-            labels: ["legal_entity", "state"])
-        oldest = registry.gauge(
-            "sluice_order_state_oldest_seconds", help: "Age of the order that has been in the state longest.",
-            labels: ["legal_entity", "state"])
-        retained = registry.counter(
-            "sluice_store_retention_rows_total", help: "Rows that retention moved or removed, by stage.",
-            labels: ["store", "stage"])
     }
 
     func start() {
@@ -103,7 +82,7 @@ final class StoreCare: Sendable {
         let now = Timestamp(microseconds: Int64(Date().timeIntervalSince1970 * 1_000_000))
         do throws(StoreError) {
             let report = try pass.step(now: now, &connection)
-            if report.rows > 0 { retained.with(store, report.stage.rawValue).add(report.rows) }
+            if report.rows > 0 { metrics.retained.with(store, report.stage.rawValue).add(report.rows) }
             if report.imbalance != 0 {
                 log.error(
                     "books.imbalance",
@@ -121,25 +100,25 @@ final class StoreCare: Sendable {
     private func showExceptions(_ counts: [ExceptionCounts], _ shown: inout Set<[String]>) {
         var seen: Set<[String]> = []
         for count in counts {
-            openExceptions.with(count.legalEntity, count.code).set(Double(count.open))
+            metrics.openExceptions.with(count.legalEntity, count.code).set(Double(count.open))
             seen.insert([count.legalEntity, count.code])
         }
         // What has ended is 0, not what it was.
-        for labels in shown.subtracting(seen) { openExceptions.with(values: labels).set(0) }
+        for labels in shown.subtracting(seen) { metrics.openExceptions.with(values: labels).set(0) }
         shown.formUnion(seen)
     }
 
     private func showParked(_ counts: [ParkedCounts], _ shown: inout Set<String>) {
         let now = Date().timeIntervalSince1970
         for count in counts {
-            parked.with(count.legalEntity).set(Double(count.events))
-            parkedOldest.with(count.legalEntity).set(
+            metrics.parked.with(count.legalEntity).set(Double(count.events))
+            metrics.parkedOldest.with(count.legalEntity).set(
                 max(0, now - Double(count.oldestSince.microseconds) / 1_000_000))
         }
         let seen = Set(counts.map(\.legalEntity))
         for entity in shown.subtracting(seen) {
-            parked.with(entity).set(0)
-            parkedOldest.with(entity).set(0)
+            metrics.parked.with(entity).set(0)
+            metrics.parkedOldest.with(entity).set(0)
         }
         shown.formUnion(seen)
     }
@@ -151,9 +130,9 @@ final class StoreCare: Sendable {
         for (entity, states) in counted {
             for state in CanonicalState.allCases {
                 let count = states[state]
-                orders.with(entity, state.name).set(Double(count?.orders ?? 0))
+                metrics.orders.with(entity, state.name).set(Double(count?.orders ?? 0))
                 let since = count?.oldestSince.map { Double($0.microseconds) / 1_000_000 }
-                oldest.with(entity, state.name).set(since.map { max(0, now - $0) } ?? 0)
+                metrics.oldest.with(entity, state.name).set(since.map { max(0, now - $0) } ?? 0)
             }
         }
     }

@@ -70,6 +70,11 @@ struct Wiring {
         }
     }
 
+    /// The legal entities, as far as metrics care.
+    var shownEntities: [ShownEntity] {
+        configuration.entities.map { ShownEntity(name: $0.name, weight: $0.weight) }
+    }
+
     /// What the workers of a store need.
     func applySettings(ofStore store: String) -> ApplySettings {
         let decoders = formats.map { EventDecoder($0) }

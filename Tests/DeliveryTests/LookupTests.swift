@@ -16,7 +16,7 @@ import Testing
         DeliveryService(
             store: "eu", connection: try ConnectionSettings("postgresql://127.0.0.1:1/none"),
             destinations: [Self.settings(url: url ?? standIn.standIn.url)],
-            metrics: DeliveryMetrics(Registry(processMetrics: false), latencyBuckets: [1]),
+            metrics: DeliveryMetrics(Registry(processMetrics: false)),
             log: Log(minimumLevel: .error))
     }
 

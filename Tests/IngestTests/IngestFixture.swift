@@ -39,7 +39,7 @@ struct IngestFixture {
 
     /// The value of one series of the exposition, such as `name{a="1"}`; nil when it is not there.
     func metric(_ series: String) -> Double? {
-        let text = String(decoding: registry.textExposition(), as: UTF8.self)
+        let text = String(decoding: registry.page(.text) ?? [], as: UTF8.self)
         for line in text.split(separator: "\n") where line.hasPrefix(series + " ") {
             return Double(line.dropFirst(series.count + 1))
         }

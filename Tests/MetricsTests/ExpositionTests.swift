@@ -3,7 +3,9 @@ import Testing
 @testable import Metrics
 
 /// The page as text.
-func page(of registry: Registry) -> String { String(decoding: registry.textExposition(), as: UTF8.self) }
+func page(of registry: Registry, _ format: PageFormat = .text, legalEntity: String? = nil) -> String {
+    String(decoding: registry.page(format, legalEntity: legalEntity) ?? [], as: UTF8.self)
+}
 
 /// The lines of the page that belong to one metric.
 func lines(of name: String, in registry: Registry) -> [String] {
@@ -38,8 +40,8 @@ func lines(of name: String, in registry: Registry) -> [String] {
             # HELP sluice_event_latency_seconds Latency.
             # TYPE sluice_event_latency_seconds histogram
             sluice_event_latency_seconds_bucket{stage="log",le="0.005"} 1
-            sluice_event_latency_seconds_bucket{stage="log",le="1"} 4
-            sluice_event_latency_seconds_bucket{stage="log",le="60"} 4
+            sluice_event_latency_seconds_bucket{stage="log",le="1.0"} 4
+            sluice_event_latency_seconds_bucket{stage="log",le="60.0"} 4
             sluice_event_latency_seconds_bucket{stage="log",le="+Inf"} 5
             sluice_event_latency_seconds_sum{stage="log"} 62.505
             sluice_event_latency_seconds_count{stage="log"} 5
@@ -48,8 +50,8 @@ func lines(of name: String, in registry: Registry) -> [String] {
             sluice_events_total{legal_entity="ACME-AT",outcome="applied"} 1
             sluice_events_total{legal_entity="ACME-DE",outcome="applied"} 1234567
             sluice_events_total{legal_entity="ACME-DE",outcome="stale"} 2
-            # HELP sluice_metrics_series_folded_total Handles that were given the label value other because their \
-            metric had reached its series limit.
+            # HELP sluice_metrics_series_folded_total Label sets shown as other, because the share of their legal \
+            entity or their metric was full.
             # TYPE sluice_metrics_series_folded_total counter
             sluice_metrics_series_folded_total 0
             # HELP sluice_metrics_updates_refused_total Updates refused: a counter going back, a negative observation, \
@@ -84,7 +86,10 @@ func lines(of name: String, in registry: Registry) -> [String] {
         (1e21, "1e+21"), (123_456_789, "123456789"), (.infinity, "+Inf"), (-.infinity, "-Inf"), (.nan, "NaN"),
         (.leastNonzeroMagnitude, "5e-324"), (.greatestFiniteMagnitude, "1.7976931348623157e+308"),
     ]) func numberIsShortestThatReadsBack(_ number: Double, _ text: String) {
-        #expect(TextExposition.text(number) == text)
+        #expect(Page.text(number) == text)
+        var page = Page(.text)
+        page.sample(Array("a".utf8), number: number)
+        #expect(String(decoding: page.end(), as: UTF8.self) == "a \(text)\n")
         if number.isFinite { #expect(Double(text)?.bitPattern == number.bitPattern) }
     }
 
@@ -92,6 +97,9 @@ func lines(of name: String, in registry: Registry) -> [String] {
         var bytes: [UInt8] = []
         Bytes.append(number, to: &bytes)
         #expect(String(decoding: bytes, as: UTF8.self) == String(number))
+        var page = Page(.text)
+        page.sample(Array("a".utf8), integer: number)
+        #expect(String(decoding: page.end(), as: UTF8.self) == "a \(number)\n")
     }
 
     @Test func labelValueIsEscapedAndHasNoControls() {

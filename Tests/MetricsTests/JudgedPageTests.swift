@@ -38,7 +38,7 @@ private func registry(labelled strings: [String]) -> Registry {
 
     @Test func ownStringsMakeAGoodPage() {
         let registry = registry(labelled: NaughtyStrings.own)
-        #expect(PageJudge.complaints(registry.textExposition()).isEmpty)
+        #expect(PageJudge.complaints(registry.page(.text) ?? []).isEmpty)
         #expect(!page(of: registry).contains("\nfake_total"))
     }
 
@@ -47,7 +47,7 @@ private func registry(labelled strings: [String]) -> Registry {
         let strings = try #require(NaughtyStrings.published)
         #expect(strings.count > 400)
         let registry = registry(labelled: strings)
-        #expect(PageJudge.complaints(registry.textExposition()).isEmpty)
+        #expect(PageJudge.complaints(registry.page(.text) ?? []).isEmpty)
         let shown = Set(
             page(of: registry).utf8.split(separator: 0x0A).filter { $0.starts(with: "sluice_events_total{".utf8) }
                 .compactMap { PageJudge.labels($0)?["legal_entity"] })
@@ -72,7 +72,7 @@ private func registry(labelled strings: [String]) -> Registry {
         process.standardError = output
         try process.run()
         // promtool reads all of its input before it writes.
-        try input.fileHandleForWriting.write(contentsOf: Data(registry(labelled: strings).textExposition()))
+        try input.fileHandleForWriting.write(contentsOf: Data(registry(labelled: strings).page(.text) ?? []))
         try input.fileHandleForWriting.close()
         let complaints = try output.fileHandleForReading.readToEnd() ?? Data()
         process.waitUntilExit()

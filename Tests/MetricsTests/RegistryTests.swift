@@ -76,7 +76,7 @@ import Testing
         for bad in [-0.1, .nan, .infinity, -.infinity] { histogram.observe(bad) }
         histogram.observe(1, count: -1)
         histogram.observe(1, count: 0)
-        #expect(histogram.snapshot() == Histogram.Snapshot(counts: [0, 0], sum: 0))
+        #expect(histogram.snapshot() == HistogramCells(counts: [0, 0], sum: 0))
         let states = registry.stateSet("s", help: "", labels: [], states: ["on", "off"]).with()
         #expect(states.state == nil)
         states.set("off")
@@ -88,30 +88,30 @@ import Testing
     @Test func observationFallsIntoTheBucketOfItsBound() {
         let histogram = Registry(processMetrics: false).histogram("h", help: "", buckets: [0, 1, 2]).with()
         for value in [0, 0.5, 1, 1.5, 2, 2.5] { histogram.observe(value) }
-        #expect(histogram.snapshot() == Histogram.Snapshot(counts: [1, 2, 2, 1], sum: 7.5))
+        #expect(histogram.snapshot() == HistogramCells(counts: [1, 2, 2, 1], sum: 7.5))
         histogram.observe(2, count: 1_000)
-        #expect(histogram.snapshot() == Histogram.Snapshot(counts: [1, 2, 1_002, 1], sum: 2_007.5))
+        #expect(histogram.snapshot() == HistogramCells(counts: [1, 2, 1_002, 1], sum: 2_007.5))
     }
 
-    @Test func seriesBeyondTheBoundFold() {
-        let registry = Registry(maximumSeries: 2, processMetrics: false)
-        let family = registry.counter("a_total", help: "", labels: ["legal_entity", "outcome"])
-        for entity in 0..<5 { family.with("E\(entity)", "applied").add(1) }
-        family.with("E4", "stale").add(7)
-        family.with("E0", "applied").add(10)
+    @Test func labelSetsBeyondTheBoundFold() {
+        let registry = Registry(maximumSets: 2, processMetrics: false)
+        let family = registry.counter("a_total", help: "", labels: ["topic", "reason"])
+        for topic in 0..<5 { family.with("T\(topic)", "bad").add(1) }
+        family.with("T4", "worse").add(7)
+        family.with("T0", "bad").add(10)
         #expect(
             lines(of: "a_total", in: registry).dropFirst(2) == [
-                #"a_total{legal_entity="E0",outcome="applied"} 11"#,
-                #"a_total{legal_entity="E1",outcome="applied"} 1"#,
-                #"a_total{legal_entity="other",outcome="applied"} 3"#,
-                #"a_total{legal_entity="other",outcome="stale"} 7"#,
+                #"a_total{topic="T0",reason="bad"} 11"#,
+                #"a_total{topic="T1",reason="bad"} 1"#,
+                #"a_total{topic="other",reason="bad"} 3"#,
+                #"a_total{topic="other",reason="worse"} 7"#,
             ])
         #expect(registry.foldedSeries.value == 4)
         // Even the labels beside the folded one are bounded.
         for value in 0..<5_000 { family.with("X", "o\(value)").add() }
         let series = lines(of: "a_total", in: registry).count - 2
-        #expect(series == 2 + SeriesBounds.foldedSeries + 1)
-        #expect(page(of: registry).contains(#"a_total{legal_entity="other",outcome="other"} "#))
+        #expect(series == 2 + FamilyContext.foldedSets + 1)
+        #expect(page(of: registry).contains(#"a_total{topic="other",reason="other"} "#))
     }
 
     @Test func processMetricsAreThere() throws {

@@ -35,7 +35,7 @@ final class Plant: Sendable {
 
     /// The sum of a counter over all its series with these words in their labels.
     func counter(_ name: String, _ words: String...) -> Int {
-        let text = String(decoding: registry.textExposition(), as: UTF8.self)
+        let text = String(decoding: registry.page(.text) ?? [], as: UTF8.self)
         return text.split(separator: "\n").filter { line in
             line.hasPrefix("\(name){") && words.allSatisfy { line.contains("\"\($0)\"") }
         }.reduce(0) { $0 + (Double($1.split(separator: " ").last ?? "0").map { Int($0) } ?? 0) }
@@ -44,7 +44,7 @@ final class Plant: Sendable {
     /// Waits until a gauge has this value for the legal entity; false: it did not.
     func gauge(_ name: String, _ entity: String, becomes value: Int) -> Bool {
         eventually {
-            String(decoding: registry.textExposition(), as: UTF8.self).contains(
+            String(decoding: registry.page(.text) ?? [], as: UTF8.self).contains(
                 "\(name){legal_entity=\"\(entity)\"} \(value)\n")
         }
     }

@@ -38,8 +38,28 @@ enum CheckCommand {
         ]
     }
 
+    private static func render(_ budget: SeriesBudget) -> [String: Any] {
+        [
+            "limit": budget.limit, "total": budget.total, "by_name": budget.byName, "together": budget.together,
+            "legal_entities_by_name": budget.shares.shown.count, "legal_entities_together": budget.shares.folded,
+            "share": budget.shares.share,
+            "metrics": budget.lines.map { ["name": $0.name, "by_name": $0.byName, "together": $0.together] },
+        ]
+    }
+
+    /// What metrics of legal entities cost at most.
+    private static func table(_ budget: SeriesBudget) -> String {
+        let rows = budget.lines.map { [$0.name, String($0.byName), String($0.together)] }
+        let shares = budget.shares
+        return Output.table(["series at most", "by name", "as other"], rows)
+            + "\n\nseries: at most \(budget.total) of \(budget.limit) (http.series) for legal entities: "
+            + "\(budget.byName) for \(shares.shown.count) by name, each at most \(shares.share); "
+            + "\(budget.together) for sums and for \(shares.folded) as other"
+    }
+
     private static func report(_ configuration: Configuration, samples: Int, json: Bool) {
         let lanes = configuration.entities.reduce(0) { $0 + $1.warehouses.count + 1 }
+        let budget = SeriesBudget(configuration)
         if json {
             Output.line(
                 JSONText.render(
@@ -47,11 +67,12 @@ enum CheckCommand {
                         "valid": true, "warnings": configuration.warnings.map(render),
                         "legal_entities": configuration.entities.map(\.name),
                         "channels": configuration.channels.map(\.name), "stores": configuration.stores.map(\.name),
-                        "lanes": lanes, "samples": samples,
+                        "lanes": lanes, "samples": samples, "series": render(budget),
                     ] as [String: Any]))
             return
         }
         for warning in configuration.warnings { Output.line("warning: \(warning.description)") }
+        Output.line(table(budget))
         Output.line(
             "valid: \(configuration.entities.count) legal entities, \(configuration.channels.count) channels, "
                 + "\(configuration.stores.count) stores, \(lanes) lanes"

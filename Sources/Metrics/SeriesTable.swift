@@ -1,0 +1,138 @@
+/// Whose series a page shows.
+enum PageScope: Equatable {
+    /// Everybody's, within the budget.
+    case all
+    /// One legal entity's, with all labels; its index.
+    case entity(Int32)
+}
+
+/// What a page shows under one label set: one series, or several together; `members` are places in `SeriesPlan.order`.
+struct SeriesRow: Equatable {
+    var entity: Int32
+    var rest: Int32
+    var members: Range<Int>
+}
+
+/// The rows of a family in the sequence of the page.
+struct SeriesPlan {
+    var rows: [SeriesRow] = []
+    /// Places of series.
+    var order: [Int32] = []
+}
+
+/// The label sets of a family, by place, without what they are the labels of.
+///
+/// Apart from `Family`, because code that is generic is slow where there are 100,000 of something.
+struct SeriesTable {
+    /// One label set.
+    struct Slot {
+        var entity: Int32
+        var rest: Int32
+        /// Whether it is shown under its legal entity, where that one is.
+        var isAdmitted: Bool
+        var isRemoved = false
+        /// When it was made, milliseconds since the Unix epoch.
+        var created: Int64
+    }
+
+    /// Labels beside the legal entity, rendered, by index.
+    private(set) var rests: [[UInt8]] = []
+    private(set) var slots: [Slot] = []
+    private var restIndexes: [[UInt8]: Int32] = [:]
+    private var places: [UInt64: Int32] = [:]
+    /// Made when a page is drawn after a change.
+    private var plan: SeriesPlan?
+    /// The entities' version that `plan` was made for.
+    private var version = 0
+
+    /// The index of labels beside the legal entity, or nil when they are new.
+    func index(ofRest rest: [UInt8]) -> Int32? { restIndexes[rest] }
+
+    mutating func add(rest: [UInt8]) -> Int32 {
+        let index = Int32(rests.count)
+        rests.append(rest)
+        restIndexes[rest] = index
+        return index
+    }
+
+    /// The place of a label set, or nil; removed ones have theirs.
+    func place(_ entity: Int32, _ rest: Int32) -> Int? { places[Self.key(entity, rest)].map(Int.init) }
+
+    /// Adds a label set; its place is the next one.
+    mutating func append(_ slot: Slot) {
+        places[Self.key(slot.entity, slot.rest)] = Int32(slots.count)
+        slots.append(slot)
+        plan = nil
+    }
+
+    /// Takes a label set off the page, or puts it back.
+    mutating func remove(_ place: Int, _ isRemoved: Bool, created: Int64) {
+        slots[place].isRemoved = isRemoved
+        slots[place].created = created
+        plan = nil
+    }
+
+    /// What a page shows; `otherRest`: labels of what belongs to entities that are not shown, or nil: each its own.
+    mutating func plan(
+        _ scope: PageScope, _ entities: EntityTable.View, isSummed: Bool, otherRest: Int32?
+    ) -> SeriesPlan {
+        if case .entity(let entity) = scope { return own(entity) }
+        if let plan, version == entities.version { return plan }
+        let made = makePlan(entities, isSummed, otherRest)
+        plan = made
+        version = entities.version
+        return made
+    }
+
+    private func makePlan(_ entities: EntityTable.View, _ isSummed: Bool, _ otherRest: Int32?) -> SeriesPlan {
+        let restRanks = ranks
+        func shown(_ slot: Slot) -> (entity: Int32, rest: Int32) {
+            if slot.entity == EntityTable.process { return (slot.entity, slot.rest) }
+            let isNamed = !isSummed && slot.isAdmitted && entities.isShown[Int(slot.entity)]
+            if isNamed, slot.entity != EntityTable.other { return (slot.entity, slot.rest) }
+            return (EntityTable.other, otherRest ?? slot.rest)
+        }
+        var keyed: [(key: UInt64, place: Int32)] = []
+        keyed.reserveCapacity(slots.count)
+        for (place, slot) in slots.enumerated() where !slot.isRemoved {
+            let shown = shown(slot)
+            let key = Self.key(entities.ranks[Int(shown.entity)], restRanks[Int(shown.rest)])
+            keyed.append((key, Int32(place)))
+        }
+        keyed.sort { ($0.key, $0.place) < ($1.key, $1.place) }
+        var plan = SeriesPlan(rows: [], order: keyed.map(\.place))
+        for (index, one) in keyed.enumerated() {
+            if index > 0, keyed[index - 1].key == one.key {
+                let last = plan.rows.count - 1
+                plan.rows[last].members = plan.rows[last].members.lowerBound..<index + 1
+            } else {
+                let shown = shown(slots[Int(one.place)])
+                plan.rows.append(SeriesRow(entity: shown.entity, rest: shown.rest, members: index..<index + 1))
+            }
+        }
+        return plan
+    }
+
+    /// The series of one legal entity, by their other labels.
+    private func own(_ entity: Int32) -> SeriesPlan {
+        let ranks = ranks
+        let order = slots.indices.filter { slots[$0].entity == entity && !slots[$0].isRemoved }
+            .sorted { ranks[Int(slots[$0].rest)] < ranks[Int(slots[$1].rest)] }
+        return SeriesPlan(
+            rows: order.enumerated().map { index, place in
+                SeriesRow(entity: entity, rest: slots[place].rest, members: index..<index + 1)
+            }, order: order.map { Int32($0) })
+    }
+
+    /// The place of each of `rests` in their sequence.
+    private var ranks: [Int32] {
+        var ranks = [Int32](repeating: 0, count: rests.count)
+        let sequence = rests.indices.sorted { rests[$0].lexicographicallyPrecedes(rests[$1]) }
+        for (rank, index) in sequence.enumerated() { ranks[index] = Int32(rank) }
+        return ranks
+    }
+
+    private static func key(_ high: Int32, _ low: Int32) -> UInt64 {
+        UInt64(UInt32(bitPattern: high)) << 32 | UInt64(UInt32(bitPattern: low))
+    }
+}
