@@ -82,7 +82,7 @@ let package = Package(
         tests(of: "OrderEvents", ["TestSupport"]),
         tests(of: "Orders", ["OrderEvents"]),
         tests(of: "Configuration", ["OrderEvents", "Orders"]),
-        tests(of: "Metrics"),
+        tests(of: "Metrics", ["TestSupport"]),
         tests(of: "HTTPServer"),
         tests(of: "Partitioner", ["OrderEvents"]),
         tests(of: "Kafka", ["TestSupport", "Embedded"]),

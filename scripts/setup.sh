@@ -44,13 +44,19 @@ if ! command -v pkg-config >/dev/null || ! pkg-config --exists rdkafka; then mis
 [ -e /etc/ssl/certs/ca-certificates.crt ] || [ -e /etc/pki/tls/certs/ca-bundle.crt ] || missing+=(ca-certificates)
 has_postgres || missing+=(postgresql)
 
-# promtool judges our metrics in the tests. Debian's package would run a Prometheus on this machine as a service, so
-# only its one program is taken out of it, into .build/tools.
+# promtool and a Prometheus judge our metrics in the tests. Debian's package would run one on this machine as a service,
+# so only its programs are taken out of it, into .build/tools. Python's client has the two other judges.
 tools=.build/tools
-needs_promtool=no
-if [ "$purpose" = test ] && ! command -v promtool >/dev/null && [ ! -x "$tools/promtool" ]; then needs_promtool=yes; fi
+needs_prometheus=no
+needs_client=no
+if [ "$purpose" = test ]; then
+    for program in promtool prometheus; do
+        command -v $program >/dev/null || [ -x "$tools/$program" ] || needs_prometheus=yes
+    done
+    cmp -s scripts/judges.txt "$tools/judges/installed" || needs_client=yes
+fi
 
-if [ ${#missing[@]} -eq 0 ] && [ $needs_promtool = no ]; then
+if [ ${#missing[@]} -eq 0 ] && [ $needs_prometheus = no ] && [ $needs_client = no ]; then
     say "everything is there ($swift)."
     exit 0
 fi
@@ -59,7 +65,7 @@ fi
 
 if [ ${#missing[@]} -gt 0 ]; then say "missing: ${missing[*]}."; fi
 command -v apt-get >/dev/null || fail "this is no Debian or Ubuntu: install by hand what these packages hold:" \
-    "  ${missing[*]} $([ $needs_promtool = no ] || echo promtool)"
+    "  ${missing[*]} $([ $needs_prometheus = no ] || echo prometheus)"
 
 as_root=()
 if [ ${#missing[@]} -gt 0 ] && [ "$(id -u)" -ne 0 ]; then
@@ -128,18 +134,30 @@ for package in "${missing[@]}"; do [ "$package" = postgresql ] || others+=("$pac
 if [ ${#others[@]} -gt 0 ]; then install "${others[@]}"; fi
 has_postgres || install_postgres
 
-if [ $needs_promtool = yes ]; then
-    say "fetching promtool into $tools (out of Debian's package prometheus; nothing is installed)."
+if [ $needs_prometheus = yes ]; then
+    say "fetching promtool and prometheus into $tools (out of Debian's package; nothing is installed)."
     mkdir -p "$tools"
     unpacked=$(mktemp -d)
     trap 'rm -rf "$unpacked"' EXIT
     chmod 755 "$unpacked"
     if { knows prometheus || { [ "$(id -u)" -eq 0 ] && apt update >&2 && knows prometheus; }; } &&
         (cd "$unpacked" && apt-get -q download prometheus >/dev/null 2>&1) &&
-        dpkg-deb --fsys-tarfile "$unpacked"/prometheus_*.deb | tar -x -C "$unpacked" ./usr/bin/promtool; then
-        mv "$unpacked/usr/bin/promtool" "$tools/promtool"
+        dpkg-deb --fsys-tarfile "$unpacked"/prometheus_*.deb |
+        tar -x -C "$unpacked" ./usr/bin/promtool ./usr/bin/prometheus; then
+        mv "$unpacked/usr/bin/promtool" "$unpacked/usr/bin/prometheus" "$tools/"
     else
-        say "promtool could not be fetched: the tests that need it will be skipped."
+        say "they could not be fetched: the tests that need them will be skipped."
+    fi
+fi
+
+if [ $needs_client = yes ]; then
+    say "installing Python's prometheus_client into $tools/judges (PyPI)."
+    mkdir -p "$tools"
+    if command -v python3 >/dev/null && python3 -m venv "$tools/judges" >&2 &&
+        "$tools/judges/bin/pip" install --quiet --disable-pip-version-check -r scripts/judges.txt >&2; then
+        cp scripts/judges.txt "$tools/judges/installed"
+    else
+        say "it could not be installed (Debian: python3-venv): the tests that need it will be skipped."
     fi
 fi
 

@@ -117,7 +117,7 @@ struct OdooOutage {
     }
 
     private func sample(_ at: Double, _ told: Int, _ net: OdooRun, _ odoo: OdooStandIn) throws -> Sample {
-        let text = String(decoding: net.registry.textExposition(), as: UTF8.self)
+        let text = String(decoding: net.registry.page(.text) ?? [], as: UTF8.self)
         func value(_ name: String, _ label: String = "") -> Int {
             let line = text.split(separator: "\n").first { $0.hasPrefix(name + "{") && $0.contains(label) }
             return line?.split(separator: " ").last.flatMap { Double($0) }.map { Int($0) } ?? 0

@@ -107,7 +107,7 @@ struct ScrapeFigures {
         var mebibytes: Double
     }
 
-    private func runs(legalEntities: Int, seed: UInt64, measuresCost: Bool) throws -> [Result] {
+    private func runs(legalEntities: Int, seed: Int, measuresCost: Bool) throws -> [Result] {
         let drain = try Drain(
             stage, ReferenceLoad(orders: stage.options.orders, legalEntities: legalEntities, seed: seed))
         return try (1...stage.options.runs).map { _ in

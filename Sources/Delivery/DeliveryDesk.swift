@@ -194,7 +194,9 @@ struct DeliveryDesk {
         while true {
             let visits = service.state.withLock { Array($0.finished.prefix(Backlog.recordedAtOnce)) }
             guard !visits.isEmpty else { return }
-            let recorded = try Backlog.record(visits.map(result), &connection)
+            var changes = CheckResult()
+            let recorded = try Backlog.record(visits.map(result), &changes, &connection)
+            service.metrics.count(changes)
             service.state.withLock { $0.finished.removeFirst(visits.count) }
             for (visit, recorded) in zip(visits, recorded) { ended(visit, recorded) }
         }
@@ -229,6 +231,9 @@ struct DeliveryDesk {
         underway[visit.destination][visit.taken.orderRef] = nil
         nextLook[visit.destination] = .now
         service.metrics.inFlight.with(entity).set(Double(underway[visit.destination].count))
+        if recorded != .fenced {
+            service.destinations[visit.destination].count(visit.taken, visit.result.delivered)
+        }
         switch recorded {
         case .behind: break
         case .fenced:

@@ -1,4 +1,5 @@
 public import Metrics
+internal import Store
 
 /// Every metric of the delivery stage.
 public final class DeliveryMetrics: Sendable {
@@ -12,6 +13,9 @@ public final class DeliveryMetrics: Sendable {
     let owned: GaugeFamily
     let fenced: CounterFamily
     let latency: HistogramFamily
+    let promises: CounterFamily
+    private let exceptions: CounterFamily
+    private let resolution: HistogramFamily
     let backlogOrders: GaugeFamily
     let backlogOldest: GaugeFamily
     let backlogDrain: GaugeFamily
@@ -49,6 +53,8 @@ public final class DeliveryMetrics: Sendable {
             help: "Deliveries whose result was not recorded, because another instance had taken over.",
             labels: ["legal_entity"])
         latency = registry.eventLatency()
+        promises = registry.promises()
+        (exceptions, resolution) = registry.businessExceptions()
         backlogOrders = registry.gauge(
             "sluice_backlog_orders", help: "Orders whose delivered version is behind.", labels: ["legal_entity"],
             core: 1)
@@ -59,5 +65,11 @@ public final class DeliveryMetrics: Sendable {
             "sluice_backlog_drain_seconds",
             help: "How long the backlog takes at the rate of the last minute; +Inf when nothing moves.",
             labels: ["legal_entity"], fold: .most, core: 1)
+    }
+
+    /// Counts the exceptions that recorded visits opened and ended.
+    func count(_ changes: CheckResult) {
+        for (entity, code) in changes.opened { exceptions.with(entity, code).add() }
+        for (entity, code, seconds) in changes.ended { resolution.with(entity, code).observe(max(0, seconds)) }
     }
 }

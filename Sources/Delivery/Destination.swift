@@ -1,6 +1,7 @@
 internal import Metrics
 public import Odoo
 internal import OrderEvents
+public import Orders
 internal import Store
 internal import Synchronization
 
@@ -38,6 +39,8 @@ public struct DestinationSettings: Sendable {
     public var documents = OdooDocuments.all
     /// The share of a limit that several entities have in common.
     public var weight = 1
+    /// How long its orders may be in a flow, in microseconds.
+    public var promised = FlowTimes()
 
     /// A destination; see the properties.
     public init(
@@ -89,7 +92,7 @@ final class Destination: Sendable {
     private let member: Int
     private let ownership = Mutex(Ownership())
     private let retries = Mutex(Retries())
-    private let metrics: DeliveryMetrics
+    let metrics: DeliveryMetrics
     private let breakerState: StateSet
     private let exchange: HTTPExchange
 

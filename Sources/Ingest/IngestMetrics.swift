@@ -7,6 +7,8 @@ public final class IngestMetrics: Sendable {
     private let lagSeconds: GaugeFamily
     private let status: StateSetFamily
     private let expired: CounterFamily
+    private let redelivered: CounterFamily
+    private let imbalance: GaugeFamily
     private let group: String
     /// Bursts polled and how many records they brought.
     let burstRecords: Histogram
@@ -21,9 +23,17 @@ public final class IngestMetrics: Sendable {
     /// Partitions given, taken back and lost.
     let rebalances: CounterFamily
 
+    /// Takes what the library tells of itself.
+    let statistics: @Sendable (String) -> Void
+
     /// Declares the metrics in `registry`; `group` is the value of `consumergroup`.
-    public init(_ registry: Registry, group: String) {
+    ///
+    /// `statistics` is given the library's statistics, JSON, every five seconds on the poll thread: it must not block.
+    public init(
+        _ registry: Registry, group: String, statistics: @escaping @Sendable (String) -> Void = { _ in }
+    ) {
         self.group = group
+        self.statistics = statistics
         records = registry.counter(
             "sluice_ingest_records_total", help: "Records taken from Kafka, counted at the poll.",
             labels: ["topic", "partition"])
@@ -44,6 +54,8 @@ public final class IngestMetrics: Sendable {
         expired = registry.counter(
             "sluice_ingest_expired_offsets_total",
             help: "Offsets that retention removed from the log before they were read.", labels: ["topic", "partition"])
+        redelivered = registry.redelivered()
+        imbalance = registry.booksImbalance()
         burstRecords = registry.histogram(
             "sluice_ingest_burst_records", help: "Records brought by one poll burst that brought any.",
             buckets: [1, 10, 100, 500, 1000, 2000, 4000]
@@ -69,6 +81,9 @@ public final class IngestMetrics: Sendable {
     /// The handles of one partition, resolved once.
     func handles(of source: SourcePartition) -> Handles {
         let partition = String(source.partition)
+        // Others count these; a first scrape that says 0 is worth more than one that says nothing.
+        _ = redelivered.with(source.topic, partition)
+        _ = imbalance.with(source.topic, partition)
         return Handles(
             records: records.with(source.topic, partition),
             lagRecords: lagRecords.with(source.topic, partition, group),

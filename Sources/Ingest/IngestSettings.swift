@@ -90,6 +90,7 @@ public struct IngestSettings: Sendable {
         // Tells the log's end, and so the gaps that transaction markers leave behind the last record.
         settings.set("enable.partition.eof", "true")
         settings.set("check.crcs", "true")
+        settings.set("statistics.interval.ms", "5000")
         return settings
     }
 }

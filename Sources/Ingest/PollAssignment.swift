@@ -48,8 +48,8 @@ extension PollLoop {
                 noteFailure(error)
             case .committed(let offsets, let error):
                 noteCommitted(offsets, error)
-            case .statistics:
-                break
+            case .statistics(let text):
+                shared.metrics.statistics(text)
             }
         }
     }

@@ -5,8 +5,8 @@ import Synchronization
 /// Register at start, keep the handles that `family.with(...)` returns, and update those: an update is one or a few
 /// atomic instructions, while registering and resolving take a lock. All members may be called from any thread.
 ///
-/// A metric whose first label is `legal_entity` is one of legal entities: its series are shown under their names as far
-/// as the budget goes (`SeriesShares`), what is left over together as `other`. So the sum over a metric is always right.
+/// A metric whose first label is `legal_entity` is one of legal entities: its series are shown under their names as
+/// far as the budget goes (`SeriesShares`), what is left over together as `other`. So the sum over a metric is right.
 ///
 /// Programmer errors trap: a name or label outside Prometheus' rules, a counter whose name does not end in `_total`,
 /// the same name registered with another shape, or a name that another metric's samples take.

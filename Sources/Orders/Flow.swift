@@ -1,3 +1,5 @@
+public import OrderEvents
+
 // What only time shows. An order is in a flow from the moment that begins it until the one that ends it; a legal entity
 // promises times for flows (`sla`), and who stays in one for longer is a business exception.
 
@@ -59,6 +61,28 @@ public enum Flow: UInt8, CaseIterable, Sendable {
         case .cancellation: "cancelled until Odoo knows"
         case .invoice: "shipped until invoiced"
         case .payment: "invoiced until paid"
+        }
+    }
+}
+
+extension Flow {
+    /// The flow that an order leaves when its state changes, and the state whose time began it; nil: none, or one that
+    /// ends otherwise.
+    ///
+    /// A cancellation ends a flow without keeping or breaking a promise.
+    public static func left(from: CanonicalState, to: CanonicalState) -> (flow: Flow, began: CanonicalState)? {
+        switch (from, to) {
+        case (.received, .validated), (.received, .allocated), (.received, .partiallyFulfilled), (.received, .shipped),
+            (.received, .invoiced), (.received, .closed):
+            (.validation, .received)
+        case (.validated, .allocated), (.validated, .partiallyFulfilled), (.validated, .shipped),
+            (.validated, .invoiced), (.validated, .closed):
+            (.allocation, .validated)
+        case (.allocated, .shipped), (.allocated, .invoiced), (.allocated, .closed), (.partiallyFulfilled, .shipped),
+            (.partiallyFulfilled, .invoiced), (.partiallyFulfilled, .closed):
+            (.dispatch, .allocated)
+        case (.shipped, .invoiced), (.shipped, .closed): (.invoice, .shipped)
+        default: nil
         }
     }
 }

@@ -113,17 +113,28 @@ extension Backlog {
     public static func record(
         _ results: [VisitResult], _ connection: inout Connection
     ) throws(StoreError) -> [Recorded] {
+        var changes = CheckResult()
+        return try record(results, &changes, &connection)
+    }
+
+    /// The same; exceptions that it opened and ended are added to `changes`.
+    public static func record(
+        _ results: [VisitResult], _ changes: inout CheckResult, _ connection: inout Connection
+    ) throws(StoreError) -> [Recorded] {
         guard !results.isEmpty else { return [] }
+        var told = CheckResult()
         do {
             _ = try connection.execute("BEGIN")
             let held = try heldLeases(results, &connection)
             let kept = results.indices.filter { results[$0].owner.map(held.contains) ?? true }
             var recorded = [Recorded](repeating: .fenced, count: results.count)
             if !kept.isEmpty {
-                let found = try write(kept.map { results[$0] }, &connection)
+                let found = try write(kept.map { results[$0] }, &told, &connection)
                 for (index, one) in zip(kept, found) { recorded[index] = one }
             }
             _ = try connection.execute("COMMIT")
+            changes.opened += told.opened
+            changes.ended += told.ended
             return recorded
         } catch {
             if !error.isConnectionLost { _ = try? connection.execute("ROLLBACK") }
@@ -148,7 +159,7 @@ extension Backlog {
     }
 
     private static func write(
-        _ results: [VisitResult], _ connection: inout Connection
+        _ results: [VisitResult], _ changes: inout CheckResult, _ connection: inout Connection
     ) throws(PostgresError) -> [Recorded] {
         let deliveries = results.map(\.delivery)
         var found = BoolArray()
@@ -175,7 +186,7 @@ extension Backlog {
             deliveries[place].isComplete && isUnchanged[place] && versions[place] == deliveries[place].version
         }
         let ends = deliveries.indices.map { isUnchanged[$0] && hasOpen[$0] && deliveries[$0].isComplete }
-        try writeExceptions(results, ends, &connection)
+        try writeExceptions(results, ends, &changes, &connection)
         try writeMarks(results, versions, isUpToDate, &connection)
         return isUpToDate.map { $0 ? .upToDate : .behind }
     }
@@ -235,7 +246,7 @@ extension Backlog {
     }
 
     private static func writeExceptions(
-        _ results: [VisitResult], _ ends: [Bool], _ connection: inout Connection
+        _ results: [VisitResult], _ ends: [Bool], _ changes: inout CheckResult, _ connection: inout Connection
     ) throws(PostgresError) {
         let raised = results.flatMap { result in result.delivery.raised.map { (result, $0) } }
         let ended = results.indices.filter { ends[$0] }
@@ -251,7 +262,10 @@ extension Backlog {
             values.texts(raised.map(\.1.severity))
             values.texts(raised.map(\.1.detail))
             values.int64s(raised.map { _ in 1 })
-            _ = try connection.query(ApplyStatements.raiseExceptions, values)
+            let rows = try connection.query(ApplyStatements.raiseExceptions, values)
+            for row in 0..<rows.count where rows.bool(row, 2) {
+                changes.opened.append((rows.text(row, 0), rows.text(row, 1)))
+            }
         }
         if !ended.isEmpty {
             var values = Parameters()
@@ -260,7 +274,10 @@ extension Backlog {
             values.texts(ended.map(\.0.delivery.orderRef))
             values.texts(ended.map(\.1))
             values.text("sluice")
-            _ = try connection.query(ApplyStatements.resolveExceptions, values)
+            let rows = try connection.query(ApplyStatements.resolveExceptions, values)
+            for row in 0..<rows.count {
+                changes.ended.append((rows.text(row, 0), rows.text(row, 1), rows.double(row, 2)))
+            }
         }
     }
 }

@@ -59,7 +59,9 @@ public struct FeedWatch: Sendable {
         var silent: [String: [String]] = [:]
         for (index, feed) in heard.feeds.enumerated() {
             let last = [known[index], heard.heard(index)].compactMap { $0 }.max()
-            guard isSilent(since: last, feed, now) else { continue }
+            let isSilent = isSilent(since: last, feed, now)
+            result.feeds.append((feed.legalEntity, feed.channel, isSilent))
+            guard isSilent else { continue }
             let since = last.map { "since \(Timestamp(microseconds: $0).rfc3339)" } ?? "from the beginning"
             silent[feed.legalEntity, default: []].append("\(feed.channel) \(since)")
         }

@@ -36,6 +36,8 @@ public struct CheckResult: Sendable {
     public var opened: [(legalEntity: String, code: String)] = []
     /// Exceptions that ended.
     public var ended: [(legalEntity: String, code: String, seconds: Double)] = []
+    /// Channels that must be heard, and whether each is silent for longer than it may be.
+    public var feeds: [(legalEntity: String, channel: String, isSilent: Bool)] = []
     /// Orders whose document could not be read; they are looked at again later.
     public var unreadable = 0
 }

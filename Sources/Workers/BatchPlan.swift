@@ -19,6 +19,7 @@ struct BatchPlan: Sendable {
     var raised: [ExceptionKey: RaisedException] = [:]
     var resolved: Set<ExceptionKey> = []
     var transitions: [TransitionKey: Int] = [:]
+    var stages: [StageTime] = []
     var released: [Int32: Int] = [:]
     /// Verdicts of Sluice's own that changed.
     var verdicts: [VerdictRow] = []
@@ -260,6 +261,21 @@ struct BatchPlan: Sendable {
         let key = TransitionKey(
             entity: entity, from: evaluation.from, to: evaluation.to, disposition: evaluation.disposition)
         transitions[key, default: 0] += 1
+        if evaluation.outcome == .applied, let from = evaluation.from, let to = evaluation.to, from != to {
+            noteStage(orders[index].order, entity, from, to)
+        }
+    }
+
+    /// Nothing where a time is not known, or what is told late goes back behind it.
+    private mutating func noteStage(_ order: Order, _ entity: Int32, _ from: CanonicalState, _ to: CanonicalState) {
+        guard let began = order.time(of: from), let ended = order.time(of: to), ended >= began else { return }
+        var stage = StageTime(entity: entity, from: from, to: to, seconds: ended.seconds(since: began))
+        if settings.entities[Int(entity)].hasPromises, let (flow, state) = Flow.left(from: from, to: to),
+            let entered = order.time(of: state) ?? order.time(of: from), ended >= entered
+        {
+            stage.left = (flow, ended.microseconds - entered.microseconds)
+        }
+        stages.append(stage)
     }
 
     /// Lets the order's parked events go on, in sequence, until none can.

@@ -143,6 +143,16 @@ struct TransitionKey: Hashable, Sendable {
     }
 }
 
+/// How long an order was in a state before it went on, by event time; for metrics.
+struct StageTime: Sendable {
+    var entity: Int32
+    var from: CanonicalState
+    var to: CanonicalState
+    var seconds: Double
+    /// The flow that it left, and how long it was in it.
+    var left: (flow: Flow, microseconds: Int64)?
+}
+
 /// An item of the batch with what the plan needs to find its order and its key.
 struct BatchEntry: Sendable {
     /// Index of the item.

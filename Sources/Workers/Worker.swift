@@ -147,7 +147,12 @@ private struct Session: ~Copyable {
         self.connection = nil
     }
 
-    mutating func drop() { connection = nil }
+    deinit { if connection != nil { service.connections.add(-1) } }
+
+    mutating func drop() {
+        if connection != nil { service.connections.add(-1) }
+        connection = nil
+    }
 
     /// Connects until it works.
     ///
@@ -158,6 +163,7 @@ private struct Session: ~Copyable {
             do throws(PostgresError) {
                 connection = try Connection(service.connection)
                 applier.connectionChanged()
+                service.connections.add(1)
                 service.reached()
             } catch {
                 attempt += 1

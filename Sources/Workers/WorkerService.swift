@@ -35,6 +35,10 @@ public final class WorkerService: Sendable {
     let completed: @Sendable ([SourcePosition]) -> Void
     let batchSeconds: Histogram
     let batchEvents: Histogram
+    let connections: Gauge
+    private let reachedGauge: Gauge
+    private let connected: Counter
+    private let refused: Counter
     private let sizes: Sizes
     private let orders: OrderMemory
     private let keys: KeyMemory
@@ -66,6 +70,12 @@ public final class WorkerService: Sendable {
         self.completed = completed
         self.batchSeconds = metrics.batchSeconds.with(store)
         self.batchEvents = metrics.batchEvents.with(store)
+        self.connections = metrics.connections.with(store)
+        self.reachedGauge = metrics.reached.with(store)
+        self.connected = metrics.connects.with(store, "ok")
+        self.refused = metrics.connects.with(store, "failed")
+        _ = metrics.retries.with(store, "conflict")
+        metrics.workers.with(store).set(Double(max(1, sizes.workers)))
     }
 
     /// Starts the threads.
@@ -126,11 +136,15 @@ public final class WorkerService: Sendable {
     }
 
     func reached() {
+        connected.add()
+        reachedGauge.set(1)
         if !isReached.exchange(true, ordering: .relaxed) { log.info("store.connected", [("store", .text(store))]) }
     }
 
     func unreachable(_ error: PostgresError) {
         isReached.store(false, ordering: .relaxed)
+        refused.add()
+        reachedGauge.set(0)
         metrics.retries.with(store, error.sqlState?.errorClass.rawValue ?? "none").add()
         log.warning(
             "store.unreachable",

@@ -13,6 +13,8 @@ public final class WorkersMetrics: Sendable {
     let latency: HistogramFamily
     let timestampsRefused: CounterFamily
     let transitions: CounterFamily
+    let stages: HistogramFamily
+    let promises: CounterFamily
     let exceptions: CounterFamily
     let exceptionResolution: HistogramFamily
     let parkedReleased: CounterFamily
@@ -21,14 +23,13 @@ public final class WorkersMetrics: Sendable {
     let batchSeconds: HistogramFamily
     let batchEvents: HistogramFamily
     let retries: CounterFamily
+    let connections: GaugeFamily
+    let connects: CounterFamily
+    let workers: GaugeFamily
+    let reached: GaugeFamily
     let verdicts: CounterFamily
     let validationOrders: GaugeFamily
     let validationOldest: GaugeFamily
-
-    /// What the business waits for: from a second to weeks.
-    public static let businessBuckets: [Double] = [
-        1, 10, 60, 300, 900, 3600, 14_400, 43_200, 86_400, 259_200, 604_800, 2_592_000,
-    ]
 
     /// Registers the metrics of the apply stage.
     public init(_ registry: Registry) {
@@ -47,17 +48,15 @@ public final class WorkersMetrics: Sendable {
         transitions = registry.counter(
             "sluice_transitions_total", help: "Transitions of the canonical state.",
             labels: ["legal_entity", "from", "to", "disposition"])
-        exceptions = registry.counter(
-            "sluice_business_exceptions_total", help: "Business exceptions opened.", labels: ["legal_entity", "code"])
-        exceptionResolution = registry.histogram(
-            "sluice_business_exception_resolution_seconds", help: "How long business exceptions were open.",
-            labels: ["legal_entity", "code"], buckets: Self.businessBuckets)
+        stages = registry.histogram(
+            "sluice_order_stage_seconds",
+            help: "Cycle times: how long orders were in a state before they went on to another, by event time.",
+            labels: ["legal_entity", "from", "to"], buckets: Registry.businessBuckets)
+        promises = registry.promises()
+        (exceptions, exceptionResolution) = registry.businessExceptions()
         parkedReleased = registry.counter(
             "sluice_parked_released_total", help: "Parked events that went on.", labels: ["legal_entity"])
-        redelivered = registry.counter(
-            "sluice_redelivered_records_total",
-            help: "Records polled again whose position had its outcome already; counted in no other outcome.",
-            labels: ["topic", "partition"])
+        redelivered = registry.redelivered()
         deadLetters = registry.counter(
             "sluice_dead_letters_total", help: "Records that could not be read.", labels: ["topic", "reason"])
         batchSeconds = registry.histogram(
@@ -69,6 +68,17 @@ public final class WorkersMetrics: Sendable {
         retries = registry.counter(
             "sluice_store_retries_total", help: "Attempts of transactions that were done again.",
             labels: ["store", "sqlstate_class"])
+        connections = registry.gauge(
+            "sluice_store_connections", help: "Connections of the workers that are open.", labels: ["store"])
+        connects = registry.counter(
+            "sluice_store_connects_total", help: "Attempts of the workers to connect, by result.",
+            labels: ["store", "result"])
+        workers = registry.gauge(
+            "sluice_store_workers", help: "Workers that apply batches: what is busy all the time is full.",
+            labels: ["store"])
+        reached = registry.gauge(
+            "sluice_store_reached", help: "Whether the store answered the last connection that a worker tried.",
+            labels: ["store"])
         verdicts = registry.counter(
             "sluice_validation_verdicts_total", help: "Verdicts that Sluice gave.", labels: ["legal_entity", "verdict"])
         validationOrders = registry.gauge(
@@ -87,6 +97,12 @@ struct BatchCounts {
         var entity: Int32
         var channel: Int32
         var outcome: Outcome
+    }
+
+    private struct StageKey: Hashable {
+        var entity: Int32
+        var from: CanonicalState
+        var to: CanonicalState
     }
 
     /// Histograms of one legal entity.
@@ -108,6 +124,9 @@ struct BatchCounts {
         var source: Observations
         var log: Observations
         var process: Observations
+        /// Times that were absent or in the future.
+        var sourceRefused = 0
+        var logRefused = 0
 
         init(_ latency: Latency) {
             source = Observations(for: latency.source)
@@ -129,6 +148,7 @@ struct BatchCounts {
     private let settings: ApplySettings
     private var counters: [EventKey: Told] = [:]
     private var transitions: [TransitionKey: Counter] = [:]
+    private var stages: [StageKey: Histogram] = [:]
     /// By index of the legal entity.
     private var latencies: [Latency?]
     /// What the batch observed, for each legal entity that it met; kept for the next batch.
@@ -197,6 +217,22 @@ struct BatchCounts {
         return told
     }
 
+    private mutating func add(_ stage: StageTime) {
+        let key = StageKey(entity: stage.entity, from: stage.from, to: stage.to)
+        if let known = stages[key] {
+            known.observe(stage.seconds)
+        } else {
+            if stages.count >= Self.maximumTransitions { stages.removeAll(keepingCapacity: true) }
+            let histogram = metrics.stages.with(settings.entityName(stage.entity), stage.from.name, stage.to.name)
+            stages[key] = histogram
+            histogram.observe(stage.seconds)
+        }
+        if let (flow, took) = stage.left, let promised = settings.entities[Int(stage.entity)].promised[flow] {
+            let result = took <= promised ? "within" : "late"
+            metrics.promises.with(settings.entityName(stage.entity), flow.name, result).add()
+        }
+    }
+
     private mutating func counter(_ key: TransitionKey) -> Counter {
         if let known = transitions[key] { return known }
         if transitions.count >= Self.maximumTransitions { transitions.removeAll(keepingCapacity: true) }
@@ -215,12 +251,12 @@ struct BatchCounts {
         if event.occurredAt <= source.polledAt {
             observed[place].source.observe(now.seconds(since: event.occurredAt), trace: trace)
         } else {
-            metrics.timestampsRefused.with(settings.entities[index].name, "source").add()
+            observed[place].sourceRefused += 1
         }
         if let logged = source.loggedAt, logged <= source.polledAt {
             observed[place].log.observe(now.seconds(since: logged), trace: trace)
         } else {
-            metrics.timestampsRefused.with(settings.entities[index].name, "log").add()
+            observed[place].logRefused += 1
         }
     }
 
@@ -237,6 +273,11 @@ struct BatchCounts {
         return met - 1
     }
 
+    private func refuse(_ count: inout Int, _ entity: Int, _ stage: String) {
+        if count > 0 { metrics.timestampsRefused.with(settings.entities[entity].name, stage).add(count) }
+        count = 0
+    }
+
     /// Adds what the batch observed to the histograms of the legal entities that it met.
     private mutating func addObserved() {
         for index in 0..<met {
@@ -246,6 +287,8 @@ struct BatchCounts {
             latency.source.add(&observed[index].source)
             latency.log.add(&observed[index].log)
             latency.process.add(&observed[index].process)
+            refuse(&observed[index].sourceRefused, entity, "source")
+            refuse(&observed[index].logRefused, entity, "log")
         }
         met = 0
     }
@@ -253,6 +296,7 @@ struct BatchCounts {
     /// Adds transitions, releases and exceptions, which the sweep of parked events makes too.
     mutating func addPlan(_ batch: AppliedBatch) {
         for (key, count) in batch.plan.transitions { counter(key).add(count) }
+        for stage in batch.plan.stages { add(stage) }
         for (entity, count) in batch.plan.released {
             metrics.parkedReleased.with(settings.entityName(entity)).add(count)
         }

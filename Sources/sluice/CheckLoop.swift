@@ -103,6 +103,9 @@ final class CheckLoop: Sendable {
     }
 
     private func show(_ result: CheckResult) {
+        for feed in result.feeds {
+            metrics.silentFeeds.with(feed.legalEntity, feed.channel).set(feed.isSilent ? 1 : 0)
+        }
         if result.looked > 0 { metrics.looked.with(store).add(result.looked) }
         for (entity, code) in result.opened { metrics.exceptions.with(entity, code).add() }
         for (entity, code, seconds) in result.ended { metrics.resolution.with(entity, code).observe(max(0, seconds)) }

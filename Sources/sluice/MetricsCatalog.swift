@@ -3,8 +3,8 @@ import Ingest
 import Metrics
 import Workers
 
-/// Every metric of the pipeline, registered in one place: for the pipeline itself, and for `sluice check`, which reckons
-/// how many series a configuration may have.
+/// Every metric of the pipeline, registered in one place: for the pipeline itself, and for `sluice check`, which
+/// reckons how many series a configuration may have.
 struct MetricsCatalog {
     let workers: WorkersMetrics
     let delivery: DeliveryMetrics
@@ -15,7 +15,8 @@ struct MetricsCatalog {
     init(_ registry: Registry, group: String) {
         workers = WorkersMetrics(registry)
         delivery = DeliveryMetrics(registry)
-        ingest = IngestMetrics(registry, group: group)
+        let statistics = KafkaStatistics(registry)
+        ingest = IngestMetrics(registry, group: group, statistics: { statistics.note($0) })
         store = StoreMetrics(registry)
         _ = BacklogLimits.families(in: registry)
         _ = LaneGauges(registry, lanes: [], stores: [])
@@ -34,6 +35,9 @@ struct StoreMetrics: Sendable {
     let resolution: HistogramFamily
     let looked: CounterFamily
     let lastPass: GaugeFamily
+    let silentFeeds: GaugeFamily
+    let imbalance: GaugeFamily
+    let booksChecked: GaugeFamily
 
     init(_ registry: Registry) {
         openExceptions = registry.gauge(
@@ -54,16 +58,20 @@ struct StoreMetrics: Sendable {
         retained = registry.counter(
             "sluice_store_retention_rows_total", help: "Rows that retention moved or removed, by stage.",
             labels: ["store", "stage"])
-        exceptions = registry.counter(
-            "sluice_business_exceptions_total", help: "Business exceptions opened.", labels: ["legal_entity", "code"])
-        resolution = registry.histogram(
-            "sluice_business_exception_resolution_seconds", help: "How long business exceptions were open.",
-            labels: ["legal_entity", "code"], buckets: WorkersMetrics.businessBuckets)
+        (exceptions, resolution) = registry.businessExceptions()
         looked = registry.counter(
             "sluice_checks_orders_total", help: "Orders that the scheduled checks looked at.", labels: ["store"])
         lastPass = registry.gauge(
             "sluice_checks_last_pass_timestamp_seconds",
             help: "When a pass of the scheduled checks last came to its end, by this instance or another.",
             labels: ["store"])
+        silentFeeds = registry.gauge(
+            "sluice_feed_silent",
+            help: "Whether a channel that must be heard is silent for longer than it may be, as this instance saw it.",
+            labels: ["legal_entity", "channel"])
+        imbalance = registry.booksImbalance()
+        booksChecked = registry.gauge(
+            "sluice_books_checked_timestamp_seconds",
+            help: "Up to when what this process ledgered was compared with the rows.", labels: ["store"])
     }
 }

@@ -58,6 +58,7 @@ final class Pipeline: Sendable {
         // Workers.
         let sources = sources
         let ledger = ledger
+        let instance = configuration.kafka.instanceID ?? "\(ProcessInfo.processInfo.hostName):\(getpid())"
         let metrics = MetricsCatalog(registry, group: configuration.kafka.group)
         let apply = configuration.stores.map { wiring.applySettings(ofStore: $0.name) }
         // Legal entities share an Odoo's limits, whichever stores they are in.
@@ -96,7 +97,7 @@ final class Pipeline: Sendable {
             care.append(
                 StoreCare(
                     store: store.name, connection: wiring.connections[index], retention: wiring.retention(),
-                    metrics: metrics.store, log: log))
+                    metrics: metrics.store, instance: instance, log: log))
             checks.append(
                 CheckLoop(
                     store: store.name, connection: wiring.connections[index],
@@ -120,7 +121,6 @@ final class Pipeline: Sendable {
         let router = RecordRouter(wiring, drift: DriftMetrics(registry, log: log))
         self.router = router
         let entities = wiring.laneMap.entities.map { (name: $0.name, store: $0.store) }
-        let instance = configuration.kafka.instanceID ?? "\(ProcessInfo.processInfo.hostName):\(getpid())"
         ingest = IngestService(
             settings: try wiring.ingestSettings(), decoder: router,
             sink: LaneRouter(queues: queues, lanes: wiring.laneMap.lanes), ledger: ledger, sources: sources,

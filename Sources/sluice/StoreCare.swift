@@ -22,26 +22,31 @@ final class StoreCare: Sendable {
     private let retention: Store.RetentionSettings
     private let log: Log
     private let metrics: StoreMetrics
+    /// As the ledger knows this process.
+    private let instance: String
     private let life = Monitor(Life())
 
     init(
         store: String, connection: ConnectionSettings, retention: Store.RetentionSettings, metrics: StoreMetrics,
-        log: Log
+        instance: String, log: Log
     ) {
         self.store = store
         self.connection = connection
         self.retention = retention
         self.metrics = metrics
+        self.instance = instance
         self.log = log
     }
 
     func start() {
         Thread.detachNewThread { [self] in
             Thread.current.name = "care-\(store)"
+            // Kept from connection to connection.
+            var books = BooksWatch(instance: instance, now: Int64(Date().timeIntervalSince1970 * 1_000_000))
             while pause(.seconds(1)) {
                 do throws(PostgresError) {
                     var session = try Connection(connection)
-                    try look(after: &session)
+                    try look(after: &session, &books)
                 } catch {
                     log.warning("store.care_failed", [("store", .text(store)), ("reason", .text(error.message))])
                     if !pause(.seconds(5)) { break }
@@ -59,13 +64,16 @@ final class StoreCare: Sendable {
 
     private func pause(_ duration: Duration) -> Bool { !life.wait(within: duration) { $0.isStopping } }
 
-    private func look(after connection: inout Connection) throws(PostgresError) {
+    private func look(
+        after connection: inout Connection, _ books: inout BooksWatch
+    ) throws(PostgresError) {
         var walk = StateWalk()
         var pass = Retention(retention)
         var shown: Set<[String]> = []
         var shownParked: Set<String> = []
         var nextGauges = ContinuousClock.now
         var nextBite = ContinuousClock.now + .seconds(5)
+        var nextBooks = ContinuousClock.now + .seconds(2)
         repeat {
             if nextGauges <= .now {
                 nextGauges = .now + Self.gaugeInterval
@@ -74,7 +82,31 @@ final class StoreCare: Sendable {
                 if let states = try walk.advance(&connection) { show(states) }
             }
             if nextBite <= .now { nextBite = .now + (try bite(&pass, &connection)) }
-        } while pause(max(.milliseconds(10), ContinuousClock.now.duration(to: min(nextGauges, nextBite))))
+            if nextBooks <= .now { nextBooks = .now + (try compare(&books, &connection)) }
+        } while pause(max(.milliseconds(10), ContinuousClock.now.duration(to: min(nextGauges, nextBite, nextBooks))))
+    }
+
+    /// A bite of what was ledgered lately against its rows; returns when the next is due.
+    ///
+    /// At most a twentieth of the time, however much there is to compare: what is behind is compared later.
+    private func compare(
+        _ books: inout BooksWatch, _ connection: inout Connection
+    ) throws(PostgresError) -> Duration {
+        let start = ContinuousClock.now
+        let (found, hasMore) = try books.step(&connection)
+        for one in found {
+            metrics.imbalance.with(one.topic, String(one.partition)).add(Double(one.imbalance))
+            guard one.imbalance != 0 else { continue }
+            log.error(
+                "books.imbalance",
+                [
+                    ("store", .text(store)), ("topic", .text(one.topic)), ("partition", .integer(Int(one.partition))),
+                    ("records", .integer(Int(one.imbalance))), ("remedy", "sluice books says where"),
+                ])
+        }
+        let to = hasMore ? Double(books.comparedTo) / 1_000_000 : Date().timeIntervalSince1970
+        metrics.booksChecked.with(store).set(to)
+        return max(hasMore ? .milliseconds(500) : .seconds(10), start.duration(to: .now) * 20)
     }
 
     /// One bite of the retention; returns when the next is due.

@@ -183,6 +183,7 @@ struct Wiring {
             destination.documents = Self.documents(without: odoo.without.map(\.rawValue))
             destination.tellsCustomers = odoo.tellsCustomers
             destination.weight = entity.weight
+            destination.promised = entity.flowTimes
             destinations.append(destination)
         }
         return destinations

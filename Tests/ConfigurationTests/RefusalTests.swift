@@ -120,7 +120,7 @@ struct Refusal: Sendable, CustomTestStringConvertible {
             top(
                 "http: { tokens: { env: \"T\" },\n    behind_tls: true, series: 100000 },",
                 "4: http.tokens: not built yet", "5: http.behind_tls: not built yet"),
-            top("http: { series: 999 },", "4: http.series: must be 1000 to 10000000"),
+            top("http: { series: 999 },", "4: http.series: must be an integer from 1000 to 10000000"),
             top(
                 "budgets: { process: \"8MiB\", lane: \"9MiB\" },",
                 "4: budgets.lane: a lane must not have more than the process: 9MiB for a lane, 8MiB for the process"),

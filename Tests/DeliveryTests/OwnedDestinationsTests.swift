@@ -28,7 +28,7 @@ import Testing
     /// Instances that take turns, on one store.
     private struct Instances: ~Copyable {
         var connection: Connection
-        let metrics = DeliveryMetrics(Registry(processMetrics: false), latencyBuckets: [1])
+        let metrics = DeliveryMetrics(Registry(processMetrics: false))
         let entities: [(name: String, url: String)]
         var owned: [OwnedDestinations] = []
         var names: [String] = []

@@ -1,25 +1,22 @@
-import Foundation
+import TestSupport
 import Testing
 
 @testable import Metrics
 
-private let promtool = ["/usr/bin/promtool", "/usr/local/bin/promtool"].first {
-    FileManager.default.isExecutableFile(atPath: $0)
-}
-
 /// A registry with every kind of metric, whose label values are `strings`.
 private func registry(labelled strings: [String]) -> Registry {
     let registry = Registry()
-    let counter = registry.counter("sluice_events_total", help: "Events \\ by\noutcome.", labels: ["legal_entity"])
+    let counter = registry.counter("sluice_events_total", help: "Events \\ \"by\"\noutcome.", labels: ["legal_entity"])
     let gauge = registry.gauge("sluice_backlog_orders", help: "Backlog.", labels: ["legal_entity"])
     let histogram = registry.histogram(
         "sluice_store_batch_seconds", help: "Batches.", labels: ["store"], buckets: [0.001, 0.1, 1])
     let states = registry.stateSet(
         "sluice_odoo_breaker_state", help: "Breaker.", labels: ["legal_entity"], states: ["closed", "open"])
+    registry.info("sluice_build_info", help: "Program.", [("version", "1")])
     for string in strings {
         counter.with(string).add()
         gauge.with(string).set(1.5)
-        histogram.with(string).observe(0.5)
+        histogram.with(string).observe(0.5, trace: TraceID(high: 1, low: 2))
         states.with(string).set("open")
     }
     return registry
@@ -30,16 +27,17 @@ private func registry(labelled strings: [String]) -> Registry {
     @Test func judgeFindsWhatIsWrong() {
         #expect(PageJudge.complaints(Array("a{b=\"c\"} 1\na{b=\"d\"} 1\n".utf8)).isEmpty)
         #expect(PageJudge.complaints(Array("a{b=\"c\"} 1\na{b=\"c\"} 2\n".utf8)).count == 1)
+        #expect(PageJudge.complaints(Array("a{b=\"c\"} 1 # {d=\"e\"} 2 3\na{b=\"c\"} 2\n".utf8)).count == 1)
         #expect(PageJudge.complaints(Array("a 1".utf8)).count == 1)
         #expect(PageJudge.complaints(Array("a{b=\"\u{0}\"} 1\n".utf8)).count == 1)
         #expect(PageJudge.complaints(Array("a{b=\"\\q\"} 1\n".utf8)).count == 1)
         #expect(PageJudge.complaints(Array("a x\n".utf8)).count == 1)
     }
 
-    @Test func ownStringsMakeAGoodPage() {
-        let registry = registry(labelled: NaughtyStrings.own)
-        #expect(PageJudge.complaints(registry.page(.text) ?? []).isEmpty)
-        #expect(!page(of: registry).contains("\nfake_total"))
+    @Test(arguments: [PageFormat.text, .openMetrics]) func ownStringsMakeAGoodPage(_ format: PageFormat) throws {
+        let page = try #require(registry(labelled: NaughtyStrings.own).page(format))
+        #expect(PageJudge.complaints(page).isEmpty)
+        #expect(!String(decoding: page, as: UTF8.self).contains("\nfake_total"))
     }
 
     @Test(.enabled(if: NaughtyStrings.published != nil, Comment(rawValue: NaughtyStrings.missing)))
@@ -59,24 +57,16 @@ private func registry(labelled strings: [String]) -> Registry {
         }
     }
 
-    @Test(.enabled(if: promtool != nil, "install the package prometheus for promtool"))
-    func promtoolHasNoComplaint() throws {
+    @Test(
+        .enabled(if: Judges.promtool != nil && Judges.python != nil, Comment(rawValue: Judges.missing)),
+        arguments: Judges.Format.allCases)
+    func noJudgeHasAComplaint(_ format: Judges.Format) throws {
         let strings = NaughtyStrings.own + (NaughtyStrings.published ?? [])
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: try #require(promtool))
-        process.arguments = ["check", "metrics"]
-        let input = Pipe()
-        let output = Pipe()
-        process.standardInput = input
-        process.standardOutput = output
-        process.standardError = output
-        try process.run()
-        // promtool reads all of its input before it writes.
-        try input.fileHandleForWriting.write(contentsOf: Data(registry(labelled: strings).page(.text) ?? []))
-        try input.fileHandleForWriting.close()
-        let complaints = try output.fileHandleForReading.readToEnd() ?? Data()
-        process.waitUntilExit()
-        #expect(process.terminationStatus == 0)
-        #expect(String(decoding: complaints, as: UTF8.self) == "")
+        let registry = registry(labelled: strings)
+        let page = try #require(registry.page(format == .text ? .text : .openMetrics))
+        #expect(try Judges.complaints(page, format) == [])
+        let one = try #require(
+            registry.page(format == .text ? .text : .openMetrics, legalEntity: NaughtyStrings.own.last ?? ""))
+        #expect(try Judges.complaints(one, format) == [])
     }
 }

@@ -137,7 +137,7 @@ import Testing
             many.add(&collected)
             #expect(collected.count == 0 && many.snapshot() == one.snapshot(), "round \(round)")
         }
-        for bad in [-1, .nan, .infinity, -.infinity] { collected.observe(bad) }
+        for bad in [-1, Double.nan, .infinity, -.infinity] { collected.observe(bad) }
         many.add(&collected)
         #expect(many.snapshot() == one.snapshot())
         #expect(registry.refusedUpdates.value == 4)

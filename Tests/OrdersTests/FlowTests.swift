@@ -24,6 +24,31 @@ import Testing
         Desk(told).order.overdue(at: Told.epoch + now, promised: promised, odoo: odoo).map(\.code.rawValue)
     }
 
+    @Test func whoeverGoesOnAlongThePathLeavesOneFlow() {
+        let path: [CanonicalState] = [
+            .received, .validated, .allocated, .partiallyFulfilled, .shipped, .invoiced, .closed,
+        ]
+        for from in CanonicalState.allCases {
+            for to in CanonicalState.allCases {
+                let left = Flow.left(from: from, to: to)
+                guard let before = path.firstIndex(of: from), let after = path.firstIndex(of: to), before < after else {
+                    #expect(left == nil, "\(from) \(to)")
+                    continue
+                }
+                let flow: Flow? =
+                    switch from {
+                    case .received: .validation
+                    case .validated: .allocation
+                    case .allocated, .partiallyFulfilled: to == .partiallyFulfilled ? nil : .dispatch
+                    case .shipped: .invoice
+                    case .invoiced, .closed, .onHold, .cancelled: nil
+                    }
+                #expect(left?.flow == flow, "\(from) \(to)")
+                #expect(left.map { path.firstIndex(of: $0.began) ?? 9 } ?? 0 <= before, "it began before it ended")
+            }
+        }
+    }
+
     @Test func thePathTakesAnOrderFromFlowToFlow() {
         #expect(flows() == [])
         let received = Told(.received, 10)

@@ -16,6 +16,8 @@ extension PipelineTests {
             #expect(try good.exitCode() == 0, good.report)
             #expect(good.output.hasPrefix("valid: 4 legal entities, 5 channels, 1 stores, "))
 
+            #expect(good.output.contains("series: at most "), good.report)
+
             func edit(_ file: String, _ old: String, _ new: String) throws {
                 let text = try String(contentsOfFile: "\(path)/\(file)", encoding: .utf8)
                 try #require(text.contains(old))

@@ -49,12 +49,31 @@ import Testing
             registry.counter("sluice_events_total", help: "x")
             registry.gauge(
                 "sluice_backlog_orders", help: "y")
+            registry.info("sluice_build_info", help: "z", [])
             try connection.execute("SET ROLE sluice_runtime")
             """
-        #expect(Self.metricNames(in: text) == ["sluice_events_total", "sluice_backlog_orders"])
+        #expect(
+            Self.metricNames(in: text) == ["sluice_events_total", "sluice_backlog_orders", "sluice_build_info"])
+    }
+
+    /// An alert without a runbook wakes somebody who then knows nothing.
+    @Test func everyAlertHasItsRunbook() throws {
+        let rules = try #require(SourceTree.files.first { $0.path == "deploy/prometheus/sluice.rules.yml" })
+        let tests = try #require(SourceTree.files.first { $0.path == "deploy/prometheus/sluice.rules.test.yml" })
+        let alerts = rules.lines.compactMap { $0.firstMatch(of: /- alert: (\w+)/).map { String($0.1) } }
+        #expect(alerts.count > 15 && Set(alerts).count == alerts.count)
+        let headings = Set(Self.operations?.lines.filter { $0.hasPrefix("#### ") } ?? [])
+        for alert in alerts {
+            #expect(headings.contains("#### \(alert)"), "docs/OPERATIONS.md has no section of this name")
+            #expect(rules.lines.contains { $0.contains("docs/OPERATIONS.md#\(alert.lowercased())") }, "\(alert)")
+            #expect(tests.lines.contains { $0.hasSuffix("alertname: \(alert)") }, "\(alert) has no test")
+        }
+        #expect(headings.allSatisfy { !$0.hasPrefix("#### Sluice") || alerts.contains(String($0.dropFirst(5))) })
     }
 
     static func metricNames(in text: String) -> [String] {
-        text.matches(of: /\.(?:counter|gauge|histogram|stateSet)\(\s*"(sluice_[a-z0-9_]+)"/).map { String($0.1) }
+        text.matches(of: /\.(?:counter|readCounter|gauge|histogram|stateSet|info)\(\s*"(sluice_[a-z0-9_]+)"/).map {
+            String($0.1)
+        }
     }
 }

@@ -220,6 +220,51 @@ import Testing
         }
     }
 
+    /// The samples of one metric, labels and value as they stand on the page.
+    private func samples(_ registry: Registry, _ name: String) -> [String] {
+        let page = String(decoding: registry.page(.text, legalEntity: "ACME") ?? [], as: UTF8.self)
+        return page.split(separator: "\n").filter { $0.hasPrefix("\(name){") }.map { String($0.dropFirst(name.count)) }
+    }
+
+    @Test func cycleTimesAndKeptPromisesAreCountedWhenAnOrderGoesOn() throws {
+        let store = try StoreFixture(promised: Self.promised)
+        let registry = Registry(entities: [ShownEntity(name: "ACME")], processMetrics: false)
+        var counts = BatchCounts(metrics: WorkersMetrics(registry), settings: store.settings)
+        var bench = try Bench(store)
+        var offset: Int64 = 0
+        func take(_ events: [(ref: String, word: String, secondsAgo: Int64)]) throws {
+            let items = events.map { event in
+                offset += 1
+                return store.event(
+                    "e\(offset)", event.ref, event.word, offset: offset, secondsAgo: event.secondsAgo)
+            }
+            counts.add(
+                try bench.apply(items), items, now: StoreFixture.now,
+                sourceName: { SourceName(topic: "orders", partition: $0) })
+        }
+        // In one batch, and in several: the events say when it happened.
+        try take([("O-1", "received", 90_000), ("O-1", "validated", 89_400), ("O-2", "received", 90_000)])
+        try take([("O-2", "validated", 86_400), ("O-1", "allocated", 80_000), ("O-3", "received", 500)])
+        try take([("O-1", "shipped", 70_000), ("O-2", "allocated", 80_000), ("O-3", "cancelled", 400)])
+        try take([("O-2", "shipped", 40_000), ("O-1", "invoiced", 60_000)])
+        #expect(
+            samples(registry, "sluice_sla_orders_total") == [
+                #"{legal_entity="ACME",flow="dispatch",result="late"} 1"#,
+                #"{legal_entity="ACME",flow="dispatch",result="within"} 1"#,
+                #"{legal_entity="ACME",flow="invoice",result="within"} 1"#,
+                #"{legal_entity="ACME",flow="validation",result="late"} 1"#,
+                #"{legal_entity="ACME",flow="validation",result="within"} 1"#,
+            ])
+        #expect(
+            samples(registry, "sluice_order_stage_seconds_sum") == [
+                #"{legal_entity="ACME",from="allocated",to="shipped"} 50000"#,
+                #"{legal_entity="ACME",from="received",to="cancelled"} 100"#,
+                #"{legal_entity="ACME",from="received",to="validated"} 4200"#,
+                #"{legal_entity="ACME",from="shipped",to="invoiced"} 10000"#,
+                #"{legal_entity="ACME",from="validated",to="allocated"} 15800"#,
+            ])
+    }
+
     @Test func aChannelIsHeardWhateverBecomesOfItsEvents() throws {
         let feed = HeardFeeds.Feed(legalEntity: "ACME", channel: "market", expectEvery: 60_000_000)
         let feeds = HeardFeeds([(feed: feed, entity: 0, channel: 0)])

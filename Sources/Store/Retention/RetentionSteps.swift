@@ -34,15 +34,11 @@ extension Retention {
         let ranges = (0..<rows.count).map { row in
             SealRange(partition: rows.int32(row, 0), low: rows.int64(row, 1), high: rows.int64(row, 2))
         }
-        var sums = try compare(
+        var sums = try Self.compare(
             ranges, from: oldest - Self.sealSlack, to: min(end, oldest + Self.sealSpan) + Self.sealSlack, &connection)
         if sums.contains(where: { $0.imbalance != 0 }) {
-            // Rows that waited in the process for long, or a real imbalance: look at all of the journal.
-            _ = try connection.execute("SET LOCAL statement_timeout = '10min'")
-            let usual = connection.deadline
-            connection.deadline = .seconds(660)
-            defer { connection.deadline = usual }
-            sums = try compare(ranges, from: 0, to: Self.farFuture, &connection)
+            // Rows that waited in the process for long, or a real imbalance.
+            sums = try Self.compareEverywhere(ranges, &connection)
         }
         try write(sums, ranges, now, &connection)
         return (ranges.count, false, sums.reduce(0) { $0 + abs($1.imbalance) })
@@ -51,7 +47,19 @@ extension Retention {
     /// Year 9999.
     private static let farFuture: Int64 = 253_402_214_400_000_000
 
-    private func compare(
+    /// Compares ranges with all of the journal, which may take minutes; within a transaction.
+    static func compareEverywhere(
+        _ ranges: [SealRange], _ connection: inout Connection
+    ) throws(PostgresError) -> [SealSums] {
+        _ = try connection.execute("SET LOCAL statement_timeout = '10min'")
+        let usual = connection.deadline
+        connection.deadline = .seconds(660)
+        defer { connection.deadline = usual }
+        return try compare(ranges, from: 0, to: farFuture, &connection)
+    }
+
+    /// Compares ranges with what the journal recorded between two times; microseconds since 1970.
+    static func compare(
         _ ranges: [SealRange], from: Int64, to: Int64, _ connection: inout Connection
     ) throws(PostgresError) -> [SealSums] {
         var parameters = Parameters()
@@ -163,14 +171,14 @@ extension Retention {
 }
 
 /// Positions of a source partition that are sealed together: low ..< high.
-private struct SealRange {
+struct SealRange {
     var partition: Int32
     var low: Int64
     var high: Int64
 }
 
 /// What was found of a legal entity within them.
-private struct SealSums {
+struct SealSums {
     var partition: Int32
     var legalEntity: String
     /// Taken, then the rows of each outcome.

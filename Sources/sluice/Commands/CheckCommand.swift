@@ -1,4 +1,5 @@
 import Configuration
+import Metrics
 
 /// `sluice check`: everything about a configuration that can be known offline.
 enum CheckCommand {
@@ -72,10 +73,10 @@ enum CheckCommand {
             return
         }
         for warning in configuration.warnings { Output.line("warning: \(warning.description)") }
-        Output.line(table(budget))
         Output.line(
             "valid: \(configuration.entities.count) legal entities, \(configuration.channels.count) channels, "
                 + "\(configuration.stores.count) stores, \(lanes) lanes"
                 + (samples > 0 ? ", \(samples) samples hold" : ""))
+        Output.line("\n" + table(budget))
     }
 }

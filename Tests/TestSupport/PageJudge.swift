@@ -1,9 +1,10 @@
 import Foundation
 
-/// A small strict reader of text 0.0.4, written apart from the writer: it says what Prometheus would refuse.
-enum PageJudge {
+/// A small strict reader of both formats, written apart from the writer: it says what Prometheus would refuse and other
+/// judges let pass, series twice and control bytes.
+public enum PageJudge {
     /// Complaints about a page; none when it is good.
-    static func complaints(_ page: [UInt8]) -> [String] {
+    public static func complaints(_ page: [UInt8]) -> [String] {
         guard let text = String(validating: page, as: UTF8.self) else { return ["not UTF-8"] }
         var complaints: [String] = []
         if let bad = page.first(where: { ($0 < 0x20 && $0 != 0x0A) || $0 == 0x7F }) {
@@ -24,7 +25,7 @@ enum PageJudge {
     }
 
     /// The label values of a sample, unescaped, by name.
-    static func labels(_ line: some Collection<UInt8>) -> [String: String]? {
+    public static func labels(_ line: some Collection<UInt8>) -> [String: String]? {
         let line = Array(line)
         guard let open = line.firstIndex(of: UInt8(ascii: "{")) else { return [:] }
         var labels: [String: String] = [:]
@@ -59,7 +60,11 @@ enum PageJudge {
     }
 
     /// Name and sorted labels of a sample, or nil when the line is none.
-    private static func series(_ line: [UInt8]) -> String? {
+    private static func series(_ sample: [UInt8]) -> String? {
+        // An exemplar stands behind the value.
+        let exemplar = Array(" # {".utf8)
+        let end = sample.indices.first { sample[$0...].starts(with: exemplar) } ?? sample.count
+        let line = Array(sample[..<end])
         guard let labels = labels(line), let space = line.lastIndex(of: UInt8(ascii: " ")),
             let value = String(validating: line[(space + 1)...], as: UTF8.self),
             Double(value) != nil || ["+Inf", "-Inf", "NaN"].contains(value)
@@ -67,27 +72,4 @@ enum PageJudge {
         let name = line.prefix { $0 != UInt8(ascii: "{") && $0 != UInt8(ascii: " ") }
         return String(decoding: name, as: UTF8.self) + "\(labels.sorted { $0.key < $1.key })"
     }
-}
-
-/// The naughty strings and our own control characters.
-enum NaughtyStrings {
-    /// Why they are missing, where they are.
-    static let missing = "set SLUICE_CORPORA to the folder of naughty-strings.json"
-
-    /// The public strings, or nil when SLUICE_CORPORA is not set.
-    static let published: [String]? = {
-        guard let folder = ProcessInfo.processInfo.environment["SLUICE_CORPORA"],
-            let data = FileManager.default.contents(atPath: folder + "/naughty-strings.json")
-        else { return nil }
-        return try? JSONDecoder().decode([String].self, from: data)
-    }()
-
-    /// Every control character of Latin-1, separators, an emoji of many scalars, and long text.
-    static let own: [String] =
-        (0...0x9F).compactMap { Unicode.Scalar($0).map { "a\(Character($0))b" } }
-        + [
-            "\u{2028}", "\u{2029}", "\u{FEFF}", "\u{202E}abc", "\u{1F468}\u{200D}\u{1F469}\u{200D}\u{1F467}",
-            String(repeating: "\u{1F600}", count: 100), String(repeating: "\"", count: 300),
-            String(repeating: "\u{0}", count: 300), "\\", "\\n", "\"}", "\"} 1\nfake_total 2",
-        ]
 }
