@@ -59,6 +59,21 @@ public struct BooksWatch: Sendable {
     ///
     /// - Returns: what each partition of it lacks, 0 mostly; and whether there is more.
     public mutating func step(_ connection: inout Connection) throws(PostgresError) -> ([BooksFinding], hasMore: Bool) {
+        // One snapshot: retention may seal and move what is being compared.
+        _ = try connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ")
+        do throws(PostgresError) {
+            let result = try compareNext(&connection)
+            _ = try connection.execute("COMMIT")
+            return result
+        } catch {
+            if !error.isConnectionLost { _ = try? connection.execute("ROLLBACK") }
+            throw error
+        }
+    }
+
+    private mutating func compareNext(
+        _ connection: inout Connection
+    ) throws(PostgresError) -> ([BooksFinding], hasMore: Bool) {
         var parameters = Parameters()
         parameters.text(instance)
         parameters.timestamp(microsecondsSinceUnixEpoch: after.recordedAt)
@@ -108,14 +123,6 @@ public struct BooksWatch: Sendable {
                 ranges, from: times.first - slack, to: times.last + slack, &connection)
             if sums.allSatisfy({ $0.imbalance == 0 }) { return sums }
         }
-        _ = try connection.execute("BEGIN")
-        do throws(PostgresError) {
-            let sums = try Retention.compareEverywhere(ranges, &connection)
-            _ = try connection.execute("COMMIT")
-            return sums
-        } catch {
-            if !error.isConnectionLost { _ = try? connection.execute("ROLLBACK") }
-            throw error
-        }
+        return try Retention.compareEverywhere(ranges, &connection)
     }
 }
