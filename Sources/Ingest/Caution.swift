@@ -44,16 +44,15 @@ struct Caution {
         group = opening.suspect == nil ? Self.group : 1
     }
 
-    /// What to do.
+    /// What to do, when no record is with a worker.
     ///
     /// - Parameters:
     ///   - first: offset of the first record that waits, or nil.
     ///   - noted: the offset that was noted last, or nil.
-    ///   - inFlight: records of the partition that are taken and have no durable outcome.
     /// - Returns: the step.
-    mutating func step(first: Int64?, noted: Int64?, inFlight: Int) -> Step {
+    mutating func step(first: Int64?, noted: Int64?) -> Step {
         if left == 0 { return .end }
-        guard let first, inFlight == 0 else { return .wait }
+        guard let first else { return .wait }
         guard first == condemned || first == noted else { return .note(first) }
         if first == condemned {
             left -= 1

@@ -44,6 +44,8 @@ struct Handover {
 
     /// Partitions with stretches that were taken from the ledger and are not appended yet.
     var unappended: Set<Int32> = []
+    /// Those of them that a store which is away has to take first.
+    var waiting: Set<Int32> = []
     /// Whether the last call to the store failed.
     var isStoreAway = false
     var hasEnded = false
@@ -51,6 +53,12 @@ struct Handover {
     /// Whether everything polled of `partition` is in the store's ledger.
     func isSettled(_ partition: Int32, in ledger: SharedLedger) -> Bool {
         !unappended.contains(partition) && ledger.withLedger { $0.isSettled(partition) }
+    }
+
+    /// Whether everything done at the front of `partition` is in the store's ledger, or waits for a store that is away.
+    func isAppended(_ partition: Int32, in ledger: SharedLedger) -> Bool {
+        if unappended.contains(partition) { return waiting.contains(partition) }
+        return !ledger.withLedger { $0.canAdvance(partition) }
     }
 
     /// Forgets what concerns an assignment that has ended.

@@ -154,6 +154,7 @@ struct LedgerLoop {
         let done = pending.filter { !waiting.contains($0.partition) }
         pending.removeAll { !waiting.contains($0.partition) }
         handover.change { state in
+            state.waiting = waiting
             for advance in done {
                 state.unappended.remove(advance.partition)
                 if refused.contains(advance.partition) {

@@ -8,6 +8,8 @@ struct PartitionLag {
     static let patience = 1.0
     /// The same for one that has nothing to read, as far as the last fetch told: nobody knows when that was.
     static let idlePatience = 5.0
+    /// The same for both when a broker's answer was refused lately.
+    static let closePatience = 0.5
 
     /// What the brokers said when they were asked, and how far had been polled then.
     private var asked: (end: Int64, polled: Int64?)?
@@ -30,8 +32,11 @@ struct PartitionLag {
     ///   - polled: offset behind the newest record taken, or nil.
     ///   - high: the log's end as the last fetch told it, or nil.
     ///   - isPaused: whether the partition is paused.
+    ///   - isClose: whether a broker's answer was refused lately.
     /// - Returns: whether they have to be.
-    mutating func isDoubtful(now: Double, polled: Int64?, high: Int64?, isPaused: Bool) -> Bool {
+    mutating func isDoubtful(
+        now: Double, polled: Int64?, high: Int64?, isPaused: Bool, isClose: Bool = false
+    ) -> Bool {
         if polled != self.polled {
             self.polled = polled
             movedAt = now
@@ -39,8 +44,12 @@ struct PartitionLag {
         // The log's start is asked for once at the beginning.
         if isPaused || logStart == nil { return true }
         let isBehind = high.map { $0 > polled ?? 0 } ?? true
-        return now - movedAt >= (isBehind ? Self.patience : Self.idlePatience)
+        let patience = isBehind ? Self.patience : Self.idlePatience
+        return now - movedAt >= (isClose ? Self.closePatience : patience)
     }
+
+    /// Seconds for which nothing was taken, as of the last `isDoubtful`.
+    func standstill(now: Double) -> Double { now - movedAt }
 
     /// Notes what the brokers said.
     mutating func answered(start: Int64, end: Int64, polled: Int64?) {

@@ -20,7 +20,7 @@ extension PollLoop {
                 prepare(sources)
                 note("partition.assigned", "assigned", sources)
             case .revoked(let sources):
-                let deadline = monotonicSeconds() + seconds(shared.settings.drainDeadline)
+                let deadline = monotonicSeconds() + seconds(shared.settings.drainDeadline) - endingBound
                 // Nothing was taken of those that wait to begin.
                 tellEnding(sources.filter { starting[$0] != nil })
                 for source in sources {
@@ -142,7 +142,7 @@ extension PollLoop {
         }
     }
 
-    /// Gives back the revoked partitions whose work is settled, or whose time is over.
+    /// Gives back the revoked partitions whose work is settled, or held up, or whose time is over.
     mutating func finishRevocations() {
         if revoking.isEmpty { return }
         // Whoever is settled waits only for the ledger thread.
@@ -151,15 +151,15 @@ extension PollLoop {
         var waiting: [(partitions: [TopicPartition], deadline: Double, isEnding: Bool)] = []
         for var entry in revoking {
             let isSettled = isSettled(entry.partitions)
-            if now < entry.deadline {
-                if isSettled, !entry.isEnding {
-                    entry.isEnding = true
-                    tellEnding(entry.partitions)
-                }
-                if !isSettled || isEnding(entry.partitions) {
-                    waiting.append(entry)
-                    continue
-                }
+            if !entry.isEnding, isSettled || now >= entry.deadline || isHeldUp(entry.partitions) {
+                // Also where records are left: who waits in vain is not who crashes.
+                entry.isEnding = true
+                entry.deadline = now + endingBound
+                tellEnding(entry.partitions)
+            }
+            if !entry.isEnding || (isEnding(entry.partitions) && now < entry.deadline) {
+                waiting.append(entry)
+                continue
             }
             if !isSettled {
                 let indexes = entry.partitions.compactMap { held[$0]?.index }
@@ -172,6 +172,9 @@ extension PollLoop {
         }
         revoking = waiting
     }
+
+    /// How much of the drain deadline is kept for telling the store that readings end, in seconds.
+    private var endingBound: Double { min(1, seconds(shared.settings.drainDeadline) / 4) }
 
     /// Has the store told that the readings of `sources` end in good order.
     func tellEnding(_ sources: [TopicPartition]) {
@@ -193,6 +196,19 @@ extension PollLoop {
     func isSettled(_ sources: [TopicPartition]) -> Bool {
         let indexes = sources.compactMap { held[$0]?.index }
         return shared.handover.withLock { state in indexes.allSatisfy { state.isSettled($0, in: shared.ledger) } }
+    }
+
+    /// Whether all that is open of `sources` waits for whoever may not go on, and what is done is ledgered as far as it
+    /// can be.
+    func isHeldUp(_ sources: [TopicPartition]) -> Bool {
+        let indexes = sources.compactMap { held[$0]?.index }
+        let isAppended = shared.handover.withLock { state in
+            indexes.allSatisfy { state.isAppended($0, in: shared.ledger) }
+        }
+        guard isAppended else { return false }
+        // The lanes are asked first: what ends meanwhile only makes the other less.
+        let heldUp = shared.sink.heldUp(of: Set(indexes))
+        return indexes.reduce(0) { $0 + shared.ledger.inFlight($1) } <= heldUp.waiting + heldUp.inFlight
     }
 
     /// Commits what is ledgered of `sources` and waits for it, within a bound.

@@ -22,10 +22,11 @@ extension PollLoop {
         // One record or group in the whole process, and its outcome ledgered before the next: who ends the process must
         // be in it, or others that were in hand too would be suspected.
         let indexes = cautions.keys.compactMap { held[$0]?.index }
-        let isBusy = shared.handover.withLock { state in
-            indexes.contains { !state.isSettled($0, in: shared.ledger) }
+        let isSettled = shared.handover.withLock { state in
+            indexes.allSatisfy { state.isSettled($0, in: shared.ledger) }
         }
-        if isBusy {
+        // What waits for a legal entity that is paused ends no process, and must not hold up the others.
+        if !isSettled, !isWaiting(indexes) {
             shared.handover.change { $0.isUrgent = true }
             return
         }
@@ -33,12 +34,21 @@ extension PollLoop {
         if let first = waiting.min(by: { $0.value.index < $1.value.index }) { stepCarefully(first.key, first.value) }
     }
 
+    /// Whether nothing of these partitions is with a worker, and what is done is ledgered.
+    private func isWaiting(_ indexes: [Int32]) -> Bool {
+        let isAppended = shared.handover.withLock { state in
+            indexes.allSatisfy { state.isAppended($0, in: shared.ledger) }
+        }
+        guard isAppended else { return false }
+        let waiting = shared.sink.heldUp(of: Set(indexes)).waiting
+        return waiting > 0 && indexes.reduce(0) { $0 + shared.ledger.inFlight($1) } <= waiting
+    }
+
     private mutating func stepCarefully(_ source: TopicPartition, _ one: Held) {
         let assignment = Handover.Assignment(partition: one.index, epoch: one.epoch)
         let noted = shared.handover.withLock { $0.taken[assignment] }
         let first = intake.firstHeld(one.index)
-        let step = cautions[source]?.step(
-            first: first, noted: noted, inFlight: shared.ledger.inFlight(one.index))
+        let step = cautions[source]?.step(first: first, noted: noted)
         switch step {
         case .note(let offset):
             shared.handover.change { if $0.takes[assignment] != offset { $0.takes[assignment] = offset } }

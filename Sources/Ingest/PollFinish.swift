@@ -44,7 +44,7 @@ extension PollLoop {
         }
     }
 
-    /// Polls on, taking nothing, until the work of `sources` is settled or the deadline has come.
+    /// Polls on, taking nothing, until the work of `sources` is settled or held up, or the deadline has come.
     private mutating func drain(_ sources: [TopicPartition]) -> Bool {
         let deadline = monotonicSeconds() + seconds(shared.settings.drainDeadline)
         let stopped = consumer.assigned
@@ -53,7 +53,8 @@ extension PollLoop {
             shared.handover.change { $0.isUrgent = true }
             // A partition that is lost meanwhile is no longer held, and has nothing to wait for.
             if isSettled(Array(held.keys)) { return true }
-            if monotonicSeconds() >= deadline { return false }
+            pressure = shared.sink.pressure()
+            if monotonicSeconds() >= deadline || isHeldUp(Array(held.keys)) { return false }
             let intake = self.intake
             _ = consumer.poll(PollBound(wait: Self.busyWait, count: 64, bytes: 1 << 20)) { intake.take($0) }
             answerEvents()

@@ -20,6 +20,8 @@ struct PollLoop: ~Copyable {
     static let questionInterval = 2.0
     /// Seconds without commits after giving partitions back, if no new assignment comes.
     static let longestRebalance = 15.0
+    /// The same after a commit that was refused because of a rebalance.
+    static let unsureRebalance = 6.0
 
     /// One partition of this consumer.
     struct Held {
@@ -38,6 +40,18 @@ struct PollLoop: ~Copyable {
         var confirmed: Int64?
     }
 
+    /// What the brokers are asked about logs.
+    struct Question {
+        let askedAt: Double
+        /// How far each partition was polled then.
+        let polled: [TopicPartition: Int64?]
+        /// Partitions that were paused then.
+        let paused: Set<TopicPartition>
+        /// What was jumped over.
+        let gaps: [Int32: Range<Int64>]
+        let wasBrokerAway: Bool
+    }
+
     let shared: IngestShared
     let intake: Intake
     var consumer: Consumer
@@ -52,8 +66,7 @@ struct PollLoop: ~Copyable {
     var revoking: [(partitions: [TopicPartition], deadline: Double, isEnding: Bool)] = []
     var lastSurvey = 0.0
     var lastQuestion = 0.0
-    /// What the brokers are asked about: how far each partition was polled then, and what was jumped over.
-    var question: (polled: [TopicPartition: Int64?], gaps: [Int32: Range<Int64>], wasBrokerAway: Bool)?
+    var question: Question?
     var lastCommit = 0.0
     var lastStart = 0.0
     /// When a revocation was answered (seconds) and how many assignments end the rebalance: the one that completes
@@ -69,6 +82,10 @@ struct PollLoop: ~Copyable {
     /// Partitions whose next offset may be unreadable; paused until that is known.
     var suspects: [TopicPartition: Suspect] = [:]
     var lastSuspicion = -Double.infinity
+    /// When the library last told that it refused a broker's answer.
+    var lastRefusal = -Double.infinity
+    /// When a poll last found nothing: all that was fetched before has been taken.
+    var lastEmptyPoll = -Double.infinity
     let probe: ReadProbe
     /// Partitions that were resumed in the last round: their leaders are woken in this one.
     var resumed: Set<TopicPartition> = []
@@ -125,6 +142,7 @@ struct PollLoop: ~Copyable {
         let intake = self.intake
         let records = consumer.poll(bound) { message in intake.take(message) }
         if intake.finishBurst() > 0 { noteBrokers(areAway: false) }
+        if records == 0 { lastEmptyPoll = monotonicSeconds() }
         var behind = resumed
         resumed = []
         var rule = wakeRule
@@ -229,6 +247,9 @@ struct PollLoop: ~Copyable {
     mutating func noteCommitted(_ offsets: [PartitionOffset], _ error: KafkaError?) {
         if let error {
             shared.metrics.commitFailures.add()
+            if error.code == .rebalanceInProgress, rebalance == nil {
+                rebalance = (monotonicSeconds() - Self.longestRebalance + Self.unsureRebalance, 1)
+            }
             shared.log.warning("consumer.commit_failed", [("error", .text(error.description))])
         }
         for entry in offsets {

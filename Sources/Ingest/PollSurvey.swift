@@ -26,7 +26,7 @@ extension PollLoop {
             one.handles.lagSeconds.set(one.lag.seconds(now: now, records: records, age: age))
             let status = one.watch.observe(
                 now: now, committed: one.confirmed, polled: polled, lag: records, unread: unread,
-                isPaused: consumer.paused.contains(source), isReachable: !isBrokerAway,
+                isPaused: consumer.paused.contains(source) && suspects[source] == nil, isReachable: !isBrokerAway,
                 limit: seconds(shared.settings.stallAfter))
             one.handles.status.set((leaving.contains(source) ? .revoked : status).rawValue)
             held[source] = one
@@ -37,26 +37,30 @@ extension PollLoop {
     /// Asks the brokers for the logs of partitions that are paused, stand still or jumped over something, every two
     /// seconds; the answer is noted by a later look.
     private mutating func askWhereInDoubt(_ now: Double) {
-        noteLogs()
+        noteLogs(now)
+        let isClose = now - lastRefusal < Self.closeLook
         var doubtful: [TopicPartition: Int64?] = [:]
         for source in held.keys {
             guard let polled = held[source].map({ intake.expected($0.index) }) else { continue }
             let isDoubtful = held[source]?.lag.isDoubtful(
                 now: now, polled: polled, high: consumer.highWatermark(source),
-                isPaused: consumer.paused.contains(source))
+                isPaused: consumer.paused.contains(source), isClose: isClose)
             // Whether brokers that were away are back shows by an answer, where there is nothing to read or commit.
             if isDoubtful == true || isBrokerAway { doubtful[source] = polled }
         }
-        guard question == nil, now - lastQuestion >= Self.questionInterval else { return }
+        guard question == nil, now - lastQuestion >= (isClose ? Self.surveyInterval : Self.questionInterval) else {
+            return
+        }
         let gaps = intake.takeGaps()
         for (source, one) in held where gaps[one.index] != nil { doubtful[source] = intake.expected(one.index) }
         if doubtful.isEmpty { return }
         lastQuestion = now
-        question = (doubtful, gaps, isBrokerAway)
+        question = Question(
+            askedAt: now, polled: doubtful, paused: consumer.paused, gaps: gaps, wasBrokerAway: isBrokerAway)
         probe.askLogs(Array(doubtful.keys))
     }
 
-    private mutating func noteLogs() {
+    private mutating func noteLogs(_ now: Double) {
         guard let question, let logs = probe.takeLogs() else { return }
         self.question = nil
         // Brokers that do not answer are asked again; what is known stays.
@@ -66,6 +70,7 @@ extension PollLoop {
         for log in logs {
             guard let one = held[log.source], let polled = question.polled[log.source] else { continue }
             held[log.source]?.lag.answered(start: log.start, end: log.end, polled: polled)
+            suspectStandstill(log.source, one, end: log.end, question, now)
             // A gap may be compaction or markers; below the log's start it is loss.
             guard let gap = question.gaps[one.index], log.start > gap.lowerBound else { continue }
             tellExpired(gap.lowerBound..<min(log.start, gap.upperBound), log.source, one.handles)

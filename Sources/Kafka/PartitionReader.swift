@@ -20,12 +20,16 @@ internal import CLibrdkafka
 
     private let handle: OpaquePointer
     private let events: ClientEvents
+    private let settings: ClientSettings
+    /// Whether this client has refused an answer.
+    private var hasRefused = false
 
     /// Creates the client; connects in the background.
     ///
     /// Of `settings`, what concerns groups has no effect.
     public init(_ settings: ClientSettings) throws(KafkaError) {
         let events = ClientEvents()
+        self.settings = settings
         var own = settings
         // With a group this kind of reading would commit offsets for it.
         own.remove("group.id")
@@ -44,6 +48,10 @@ internal import CLibrdkafka
 
     /// Reads at `offset`, waiting at most `bound`.
     public mutating func read(_ source: TopicPartition, at offset: Int64, within bound: Duration) -> Reading {
+        if hasRefused {
+            // The library tells the same trouble with a broker once in 30 s: this client would keep it to itself.
+            do throws(KafkaError) { self = try PartitionReader(settings) } catch { return .nothing }
+        }
         guard let topic = unsafe rd_kafka_topic_new(handle, source.topic, nil) else { return .nothing }
         defer { unsafe rd_kafka_topic_destroy(topic) }
         // What is left of the try before belongs to another partition.
@@ -53,7 +61,10 @@ internal import CLibrdkafka
         let end = ContinuousClock.now.advanced(by: bound)
         repeat {
             _ = unsafe rd_kafka_poll(handle, 0)
-            if isTooLarge() { return .tooLarge }
+            if isTooLarge() {
+                hasRefused = true
+                return .tooLarge
+            }
             guard let message = unsafe rd_kafka_consume(topic, source.partition, 10) else { continue }
             defer { unsafe rd_kafka_message_destroy(message) }
             let code = unsafe KafkaError.Code(rawValue: message.pointee.err.rawValue)

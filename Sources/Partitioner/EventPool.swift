@@ -65,6 +65,17 @@ struct EventPool: Sendable {
         chain.head >= 0 ? events[Int(chain.head)]?.source.polledAt : nil
     }
 
+    /// Events of `chain` from `partitions`.
+    func count(of chain: Chain, from partitions: Set<Int32>) -> Int {
+        var count = 0
+        var index = chain.head
+        while index >= 0 {
+            if let event = events[Int(index)], partitions.contains(event.source.partition) { count += 1 }
+            index = links[Int(index)].next
+        }
+        return count
+    }
+
     /// Moves the first event of one chain to the end of another, in place.
     mutating func moveFirst(of chain: inout Chain, to other: inout Chain) {
         guard let index = unlinkFirst(&chain) else { return }

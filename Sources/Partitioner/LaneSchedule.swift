@@ -196,9 +196,12 @@ public struct LaneSchedule: Sendable {
         return levels.pressure(now: now)
     }
 
+    /// Whether batches are in flight and none has ended for `limit` microseconds.
+    public func standsStill(for limit: Int64, now: Int64) -> Bool { !inFlight.isEmpty && now - movedAt >= limit }
+
     private mutating func noteStall(_ now: Int64) {
         guard let limit = bounds.stallAfter else { return }
-        let isStalled = !inFlight.isEmpty && now - movedAt >= limit
+        let isStalled = standsStill(for: limit, now: now)
         guard isStalled != self.isStalled else { return }
         self.isStalled = isStalled
         if isStalled {
@@ -208,12 +211,32 @@ public struct LaneSchedule: Sendable {
         }
     }
 
-    /// Drops what waits for paused legal entities of source partitions that were given back.
+    /// What of `partitions` waits for whoever may not go on; see `LaneSink.heldUp`.
+    ///
+    /// As of the last `pressure`.
+    public func heldUp(of partitions: Set<Int32>) -> HeldUp {
+        var heldUp = HeldUp()
+        for queue in levels.blockedQueues where mayNotGo(queue) {
+            heldUp.waiting += events.count(of: queues[queue].waiting, from: partitions)
+        }
+        if setAsideEvents > 0 {
+            for order in orders.all where mayNotGo(order.queue) {
+                heldUp.waiting += events.count(of: order.blocked, from: partitions)
+            }
+        }
+        if isStalled { heldUp.inFlight = inFlight.values.reduce(0) { $0 + $1.events } }
+        return heldUp
+    }
+
+    private func mayNotGo(_ queue: Int) -> Bool { isStalled || isPaused[queues[queue].party] }
+
+    /// Drops what waits for whoever may not go on, of source partitions that were given back.
     ///
     /// Else it would wait, without effect, beside the same records when they are polled again. Goes through all that
     /// waits for them.
     public mutating func forget(_ partitions: Set<Int32>) {
-        for queue in levels.blockedQueues where isPaused[queues[queue].party] {
+        for queue in levels.blockedQueues where mayNotGo(queue) {
+            let isPaused = isPaused[queues[queue].party]
             var kept = Chain()
             while let order = events.firstOrder(of: queues[queue].waiting) {
                 guard let partition = events.firstPartition(of: queues[queue].waiting), partitions.contains(partition)
@@ -223,7 +246,7 @@ public struct LaneSchedule: Sendable {
                 }
                 levels.dropped(queue, events.dropFirst(of: &queues[queue].waiting))
                 waitingEvents -= 1
-                pausedEvents -= 1
+                if isPaused { pausedEvents -= 1 }
                 guard order >= 0 else { continue }
                 orders[order].open -= 1
                 if orders[order].open == 0 { orders.close(order) }
@@ -256,7 +279,7 @@ public struct LaneSchedule: Sendable {
         nextBatch = nextBatch == UInt32.max ? 1 : nextBatch + 1
         if inFlight.isEmpty { movedAt = now }
         inFlight[batch.id] = Receipt(
-            orders: batch.orders, bytes: batch.bytes, charges: batch.charges,
+            orders: batch.orders, events: batch.items.count, bytes: batch.bytes, charges: batch.charges,
             isTelling: batch.items.count >= bounds.promptBatchEvents)
         return .batch(LaneBatch(id: batch.id, items: batch.items, bytes: batch.bytes))
     }
@@ -369,6 +392,7 @@ public struct LaneSchedule: Sendable {
 /// What the schedule remembers of a batch in flight.
 private struct Receipt: Sendable {
     var orders: [Int32]
+    var events: Int
     var bytes: Int
     var charges: [(party: Int, cost: Int)]
     /// Whether the batch is large enough for its time to say something.

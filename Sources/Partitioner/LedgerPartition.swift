@@ -26,6 +26,9 @@ struct LedgerPartition {
     /// Whether `advance` has taken everything.
     var isSettled: Bool { open.count == 0 && next == end }
 
+    /// Whether `advance` would take anything.
+    var canAdvance: Bool { open.first.map { $0.isDone } ?? (next != end) }
+
     /// Opens a record; false for one that is not newer than all before.
     mutating func polled(_ offset: Int64, entity: Int32) -> Bool {
         if let end, offset < end { return false }

@@ -159,6 +159,11 @@ public struct OffsetLedger {
         isAssigned(partition) ? partitions[Int(partition)]?.isSettled ?? true : true
     }
 
+    /// Whether `advance` would take anything of a partition.
+    public func canAdvance(_ partition: Int32) -> Bool {
+        isAssigned(partition) ? partitions[Int(partition)]?.canAdvance ?? false : false
+    }
+
     /// Offset of the oldest open record of a partition, or nil.
     public func oldestOpen(_ partition: Int32) -> Int64? {
         isAssigned(partition) ? partitions[Int(partition)]?.oldestOpen : nil

@@ -20,6 +20,12 @@ public protocol LaneSink: Sendable {
     /// because their next owner polls it again.
     func forget(_ partitions: Set<Int32>)
 
+    /// What of source partitions (indexes) waiting would not make less: a legal entity is paused, or a store does not
+    /// answer.
+    ///
+    /// Goes through all that waits for them.
+    func heldUp(of partitions: Set<Int32>) -> HeldUp
+
     /// Waits until `pressure()` is another than `pressure`, at most `bound`.
     func waitForChange(of pressure: Pressure, within bound: Duration)
 }
@@ -27,6 +33,20 @@ public protocol LaneSink: Sendable {
 extension LaneSink {
     /// Keeps everything: it has no effect any more, and goes its way.
     public func forget(_ partitions: Set<Int32>) {}
+
+    /// Everything goes on.
+    public func heldUp(of partitions: Set<Int32>) -> HeldUp { HeldUp() }
+}
+
+/// Events that wait for whoever may not go on.
+public struct HeldUp: Equatable, Sendable {
+    /// In lanes, of the partitions that were asked for.
+    public var waiting = 0
+    /// In batches, of whatever partition, with a store that does not answer.
+    public var inFlight = 0
+
+    /// Nothing does.
+    public init() {}
 }
 
 /// What the lanes ask of the poll thread.

@@ -41,7 +41,7 @@ public struct PostgresError: Error, Hashable, Sendable, CustomStringConvertible 
     public let constraint: String?
     /// The table that the error is about.
     public let table: String?
-    /// The connection cannot be used any more: connect again.
+    /// The connection cannot be used any more, or is of no use: connect again.
     public let isConnectionLost: Bool
     /// A statement was under way when the connection was lost, so whether it took effect, a COMMIT above all, is not
     /// known.

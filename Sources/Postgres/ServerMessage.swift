@@ -24,9 +24,10 @@ extension PostgresError {
         if let constraint { text += " (constraint \(constraint))" } else if let table { text += " (table \(table))" }
         let routine = unsafe field(result, "R")
         let stale = sqlState == .featureNotSupported && routine == "RevalidateCachedQuery"
+        // A session that may only read stays so, whatever becomes of the server: going on with it is waiting for ever.
         return PostgresError(
-            .server, text, sqlState: sqlState, constraint: constraint, table: table, isConnectionLost: lost,
-            isOutcomeUnknown: lost, isStalePlan: stale)
+            .server, text, sqlState: sqlState, constraint: constraint, table: table,
+            isConnectionLost: lost || sqlState == .readOnlyTransaction, isOutcomeUnknown: lost, isStalePlan: stale)
     }
 
     /// Reads why a connection could not be opened.

@@ -104,8 +104,19 @@ public final class LaneQueues: Sendable {
     /// Whether nothing waits and nothing is in flight.
     public var isEmpty: Bool { state.withLock { $0.schedule.isEmpty } }
 
+    /// Whether batches are in flight and none has ended for `microseconds`.
+    public func standsStill(for microseconds: Int64) -> Bool {
+        let now = Self.clock()
+        return state.withLock { $0.schedule.standsStill(for: microseconds, now: now) }
+    }
+
     /// Source partitions were given back: what waits of them for whoever may not go on is dropped.
     public func forget(_ partitions: Set<Int32>) { state.change { $0.schedule.forget(partitions) } }
+
+    /// What of source partitions waiting would not make less.
+    public func heldUp(of partitions: Set<Int32>) -> HeldUp {
+        state.withLock { $0.schedule.heldUp(of: partitions) }
+    }
 
     /// Depths of all lanes that hold anything, by lane index, and the bytes that wait for whoever may not go on.
     public func depths() -> (lanes: [(lane: Int, depth: LaneSchedule.Depth)], blockedBytes: Int) {
@@ -149,6 +160,15 @@ public final class LaneRouter: LaneSink {
 
     /// Source partitions were given back.
     public func forget(_ partitions: Set<Int32>) { for queue in queues { queue.forget(partitions) } }
+
+    /// What of source partitions waiting would not make less, in all stores.
+    public func heldUp(of partitions: Set<Int32>) -> HeldUp {
+        queues.reduce(into: HeldUp()) { sum, queue in
+            let one = queue.heldUp(of: partitions)
+            sum.waiting += one.waiting
+            sum.inFlight += one.inFlight
+        }
+    }
 
     /// Waits until a store whose lanes are full says something else than now, at most `bound`; returns at once when
     /// `pressure()` is not `pressure` any more.

@@ -24,7 +24,8 @@ public final class WorkerService: Sendable {
         }
     }
 
-    let store: String
+    /// Name of the store.
+    public let store: String
     let connection: ConnectionSettings
     let settings: ApplySettings
     let queues: LaneQueues
@@ -39,7 +40,8 @@ public final class WorkerService: Sendable {
     private let keys: KeyMemory
     private let waiting = WaitingCounts()
     private let stopping = Monitor(false)
-    private let threads = Mutex<[WorkerThread]>([])
+    /// Threads that have not ended.
+    private let running = Monitor(0)
     private let isReached = Atomic<Bool>(false)
 
     /// Workers of the store called `store`; nothing runs before `start`.
@@ -70,19 +72,19 @@ public final class WorkerService: Sendable {
     public func start() {
         let applier = makeApplier()
         let counts = BatchCounts(metrics: metrics, settings: settings)
-        threads.withLock { threads in
-            for number in 0..<max(1, sizes.workers) {
-                threads.append(
-                    WorkerThread(name: "worker-\(store)-\(number)") { [self] in
-                        var worker = Worker(service: self, applier: applier, counts: counts)
-                        worker.run()
-                    })
+        let workers = max(1, sizes.workers)
+        running.change { $0 += workers + 1 }
+        for number in 0..<workers {
+            _ = WorkerThread(name: "worker-\(store)-\(number)") { [self] in
+                var worker = Worker(service: self, applier: applier, counts: counts)
+                worker.run()
+                running.change { $0 -= 1 }
             }
-            threads.append(
-                WorkerThread(name: "parked-\(store)") { [self] in
-                    var sweep = ParkSweep(service: self, applier: applier, counts: counts)
-                    sweep.run()
-                })
+        }
+        _ = WorkerThread(name: "parked-\(store)") { [self] in
+            var sweep = ParkSweep(service: self, applier: applier, counts: counts)
+            sweep.run()
+            running.change { $0 -= 1 }
         }
     }
 
@@ -94,20 +96,22 @@ public final class WorkerService: Sendable {
 
     /// Stops the threads: each ends its transaction, and leaves a batch that a store keeps waiting.
     ///
-    /// Blocks until then.
-    public func stop() {
+    /// Blocks until then, at most `bound`: a server that stands still answers nobody, and Kafka still has the batch.
+    /// - Returns: whether all have ended.
+    @discardableResult
+    public func stop(within bound: Duration = .seconds(60)) -> Bool {
         stopping.change { $0 = true }
         queues.close()
-        for thread in threads.withLock({ threads in
-            defer { threads = [] }
-            return threads
-        }) {
-            thread.join()
-        }
+        return running.wait(within: bound) { $0 == 0 }
     }
 
-    /// Whether the store answered the last connection that was tried.
-    public var isStoreReached: Bool { isReached.load(ordering: .relaxed) }
+    /// How long a store may end no batch before it counts as not reached, in microseconds.
+    private static let longestStandstill: Int64 = 5_000_000
+
+    /// Whether the store answered the last connection that was tried, and ends batches where there are any.
+    public var isStoreReached: Bool {
+        isReached.load(ordering: .relaxed) && !queues.standsStill(for: Self.longestStandstill)
+    }
 
     /// Wall clock.
     func now() -> Timestamp {

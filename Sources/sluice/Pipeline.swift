@@ -216,18 +216,27 @@ final class Pipeline: Sendable {
 
     /// Stops from the front to the back.
     ///
+    /// A store that stands still is waited for no longer than is left of the time-out.
+    ///
     /// Returns whether everything polled was done.
     func stop() -> Bool {
         log.info("pipeline.stopping")
         let timeout = wiring.configuration.shutdownTimeout
+        let end = ContinuousClock.now + timeout
         let isDrained = ingest.stop()
-        for worker in workers { worker.stop() }
-        for validation in validations { validation.stop(within: timeout * 0.05) }
-        for delivery in deliveries { delivery.stop(within: timeout * 0.2) }
-        for loop in deadLetters { loop.stop(within: timeout * 0.1) }
-        for care in care { care.stop(within: timeout * 0.1) }
-        for loop in checks { loop.stop(within: timeout * 0.1) }
-        for limits in backlogLimits { limits.stop(within: timeout * 0.1) }
+        // Together they take no longer than is left; each gets a moment.
+        func bound(_ share: Double) -> Duration {
+            max(timeout * 0.02, min(timeout * share, ContinuousClock.now.duration(to: end)))
+        }
+        for worker in workers where !worker.stop(within: bound(0.1)) {
+            log.warning("store.left_behind", [("store", .text(worker.store))])
+        }
+        for validation in validations { validation.stop(within: bound(0.05)) }
+        for delivery in deliveries { delivery.stop(within: bound(0.2)) }
+        for loop in deadLetters { loop.stop(within: bound(0.1)) }
+        for care in care { care.stop(within: bound(0.1)) }
+        for loop in checks { loop.stop(within: bound(0.1)) }
+        for limits in backlogLimits { limits.stop(within: bound(0.1)) }
         server.stop()
         log.info("pipeline.stopped", [("drained", .flag(isDrained))])
         log.flush()

@@ -10,18 +10,19 @@ import Synchronization
 /// Every store holds the counts of its own legal entities, the first those of `unknown` too. The first store decides:
 /// its append is committed last, so what another store has beyond it is of an attempt that is made again.
 final class StoreLedger: PartitionLedgerStore {
-    private struct Sessions: ~Copyable {
-        var open: [Session] = []
-        /// Until when a store that failed is not asked again.
-        var restingUntil: [Int: ContinuousClock.Instant] = [:]
-    }
-
-    /// How long a store that follows is left alone after it failed: an attempt may wait for it, and the others with it.
-    private static let rest = Duration.seconds(2)
+    /// How long one call to a store that follows may take at first: the ledger of everybody else waits meanwhile.
+    private static let firstPatience = Duration.seconds(1)
+    /// The same at most; doubled with each call that took too long, so that a slow store gets its turn.
+    private static let longestPatience = Duration.seconds(8)
+    /// After a failure a store that follows is left alone for so many times its patience.
+    private static let rest = 2
 
     /// A connection that is opened when it is needed and dropped when it fails.
     private final class Session {
         var connection: Connection?
+        var patience = StoreLedger.firstPatience
+        /// Until when it is not asked again.
+        var restingUntil: ContinuousClock.Instant?
     }
 
     private let settings: [ConnectionSettings]
@@ -31,7 +32,7 @@ final class StoreLedger: PartitionLedgerStore {
     private let instance: String
     /// This process, as nobody else is called, whatever its instance.
     private let reader = UUID().uuidString
-    private let sessions: Mutex<Sessions>
+    private let sessions: Mutex<[Session]>
 
     init(
         settings: [ConnectionSettings], sources: SourcePartitions, entities: [(name: String, store: Int)],
@@ -41,7 +42,7 @@ final class StoreLedger: PartitionLedgerStore {
         self.sources = sources
         self.entities = entities
         self.instance = instance
-        sessions = Mutex(Sessions())
+        sessions = Mutex(settings.map { _ in Session() })
     }
 
     func open(_ partitions: [SourcePartition]) throws -> [PartitionOpening] {
@@ -101,7 +102,7 @@ final class StoreLedger: PartitionLedgerStore {
     private struct Resting: Error {}
 
     private func checkRested(_ store: Int) throws {
-        let until = sessions.withLock { $0.restingUntil[store] }
+        let until = sessions.withLock { $0[store].restingUntil }
         if let until, ContinuousClock.now < until { throw Resting() }
     }
 
@@ -129,25 +130,45 @@ final class StoreLedger: PartitionLedgerStore {
         _ store: Int, _ body: (inout Connection) throws(PostgresError) -> Result
     ) throws -> Result {
         try sessions.withLock { sessions in
-            while sessions.open.count < settings.count { sessions.open.append(Session()) }
-            let session = sessions.open[store]
-            sessions.restingUntil[store] = ContinuousClock.now.advanced(by: Self.rest)
-            var connection: Connection
-            if let open = session.connection.take() {
-                connection = open
-            } else {
-                connection = try Connection(settings[store])
-            }
+            let session = sessions[store]
+            let start = ContinuousClock.now
             do throws(PostgresError) {
+                var connection: Connection
+                if let open = session.connection.take() {
+                    connection = open
+                } else {
+                    connection = try Connection(settings(ofStore: store, session))
+                }
                 let result = try body(&connection)
-                session.connection = consume connection
-                sessions.restingUntil[store] = nil
+                // Its time-outs are of when it was slow.
+                let isQuick = start.duration(to: .now) < Self.firstPatience
+                if isQuick, session.patience > Self.firstPatience {
+                    session.patience = Self.firstPatience
+                } else {
+                    session.connection = consume connection
+                }
+                session.restingUntil = nil
                 return result
             } catch {
-                // Closing ends whatever transaction is open. The one that decides goes on when another fails.
-                sessions.open[store].connection = nil
+                // Whatever transaction was open has ended with the connection.
+                session.restingUntil = .now + session.patience * Self.rest
+                if start.duration(to: .now) >= session.patience {
+                    session.patience = min(session.patience * 2, Self.longestPatience)
+                }
                 throw error
             }
         }
+    }
+
+    /// Of a store that follows: every wait has an end that the store which decides, and everybody's ledger, can bear.
+    private func settings(ofStore store: Int, _ session: Session) -> ConnectionSettings {
+        var own = settings[store]
+        if store == 0 { return own }
+        own.connectDeadline = session.patience
+        own.statementTimeout = session.patience
+        own.lockTimeout = session.patience
+        // Beyond the server's own time-out, so that it gets to answer for itself.
+        own.statementDeadline = session.patience + .milliseconds(500)
+        return own
     }
 }

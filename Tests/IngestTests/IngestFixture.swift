@@ -78,6 +78,8 @@ final class RecordingSink: LaneSink {
         var waiting: [SourcePosition] = []
         var pressure = Pressure.none
         var completesAtOnce = false
+        /// Partitions of which nothing more will be done.
+        var heldUp: Set<Int32> = []
         var waits = 0
     }
 
@@ -104,6 +106,18 @@ final class RecordingSink: LaneSink {
     }
 
     func setPressure(_ pressure: Pressure) { state.change { $0.pressure = pressure } }
+
+    func heldUp(of partitions: Set<Int32>) -> HeldUp {
+        state.withLock { state in
+            var heldUp = HeldUp()
+            let stuck = partitions.intersection(state.heldUp)
+            heldUp.waiting = state.waiting.count { stuck.contains($0.partition) }
+            return heldUp
+        }
+    }
+
+    /// What waits of these partitions waits for whoever may not go on.
+    func setHeldUp(_ partitions: Set<Int32>) { state.change { $0.heldUp = partitions } }
 
     /// How often the poll thread waited for room.
     var waits: Int { state.withLock { $0.waits } }

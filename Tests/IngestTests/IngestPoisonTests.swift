@@ -89,6 +89,56 @@ import Testing
         #expect(store.rows.reduce(0) { $0 + $1.records } == 20)
     }
 
+    /// Goal: giants of one size, one after the other, are each found under load, though the library tells of the first
+    /// ones only.
+    ///
+    /// Prints how long each took.
+    @Test(arguments: BrokerKinds.all)
+    func oneGiantAfterTheOtherIsSteppedOverUnderLoad(kind: EmbeddedBroker.Kind) throws {
+        let broker = try BrokerKinds.broker(kind)
+        let (topic, group) = (BrokerKinds.uniqueName("giants"), BrokerKinds.uniqueName("group"))
+        let store = MemoryLedgerStore()
+        try broker.createTopic(topic, partitions: 3, settings: ["max.message.bytes": "10000000"])
+        let giant = OutgoingRecord(topic: topic, partition: 0, value: [UInt8](repeating: 65, count: 1_200_000))
+        let fixture = IngestFixture(
+            broker, topics: [topic], group: group, store: store,
+            options: [
+                ("receive.message.max.bytes", "1048576"), ("fetch.max.bytes", "1000000"),
+                ("message.max.bytes", "1000000"), ("fetch.message.max.bytes", "100000"),
+            ])
+        fixture.sink.complete(always: true)
+        try fixture.service.start()
+        let load = try Producer(broker.clientSettings())
+        /// Traffic beside, a little at each look.
+        func produce() throws {
+            for partition: Int32 in 0...2 {
+                for event in events(topic, 10, partition: partition) { try load.produce(event) }
+            }
+        }
+        try produce()
+        #expect(eventually { fixture.sink.taken.count >= 30 }, "\(fixture.log.text)")
+        var took: [Int] = []
+        for count in 1...5 {
+            let start = ContinuousClock.now
+            try broker.produce([giant], settings: ["message.max.bytes": "10000000"])
+            let isFound = try eventually(within: .seconds(120)) {
+                try produce()
+                return letters(fixture).count == count
+            }
+            #expect(isFound, "\(fixture.log.text)")
+            took.append(Int((ContinuousClock.now - start) / .milliseconds(1)))
+            let seen = fixture.sink.taken.count
+            try produce()
+            #expect(eventually(within: .seconds(60)) { fixture.sink.taken.count > seen })
+        }
+        print("giants (\(kind.name)): stepped over after \(took) ms")
+        let isFlushed = load.flush(within: .seconds(30))
+        #expect(isFlushed)
+        #expect(letters(fixture).allSatisfy { $0.reason == .tooLarge })
+        #expect(Set(letters(fixture).map(\.source.partition)).count == 1)
+        #expect(fixture.service.stop())
+    }
+
     /// What was open when `store` was left behind, a reading that ended a few times before and had `suspect` in hand.
     private func crashed(_ topic: String, ends: Int, suspect: (offset: Int64, ends: Int)?) -> MemoryLedgerStore {
         let store = MemoryLedgerStore()

@@ -48,6 +48,39 @@ import Testing
         #expect(store.rows.reduce(0) { $0 + $1.records } == 10)
     }
 
+    /// Goal: a revocation waits for work, and not for what nobody may go on with.
+    @Test(arguments: BrokerKinds.all)
+    func whatIsHeldUpHoldsUpNoRevocation(kind: EmbeddedBroker.Kind) throws {
+        let broker = try BrokerKinds.broker(kind)
+        let (topic, group) = (BrokerKinds.uniqueName("stuck"), BrokerKinds.uniqueName("group"))
+        let store = MemoryLedgerStore()
+        try broker.createTopic(topic, partitions: 2)
+        let sources = (0..<2).map { SourcePartition(topic: topic, partition: $0) }
+        let indexes = sources.map { store.sources.index(of: $0) }
+        // Longer than the test waits.
+        let patience: (inout IngestSettings) -> Void = { $0.drainDeadline = .seconds(300) }
+        let first = IngestFixture(broker, topics: [topic], group: group, store: store, change: patience)
+        first.sink.setHeldUp(Set(indexes))
+        try broker.produce(events(topic, 6))
+        try first.service.start()
+        #expect(eventually { first.sink.taken.count == 12 })
+        // The second record of each is the one that cannot go on.
+        first.sink.complete { $0.offset != 1 }
+        let second = IngestFixture(broker, topics: [topic], group: group, store: store, change: patience)
+        second.sink.complete(always: true)
+        try second.service.start()
+        #expect(eventually(within: .seconds(60)) { second.sink.taken.count == 5 }, "\(first.log.text)")
+        #expect(first.log.has("partition.revoked_undrained"), "\(first.log.text)")
+        // Its own end does not wait for it either.
+        #expect(!first.service.stop(), "\(first.log.text)")
+        #expect(eventually(within: .seconds(60)) { second.sink.taken.count == 10 }, "\(second.log.text)")
+        for source in sources {
+            #expect(try eventually { try broker.committed(group, [TopicPartition(topic, source.partition)]) == [6] })
+        }
+        #expect(second.service.stop())
+        #expect(store.rows.reduce(0) { $0 + $1.records } == 12)
+    }
+
     /// Goal: with an `instance_id` a restart within the session's time moves no partition.
     @Test(.enabled(if: BrokerKinds.hasKafka, Comment(rawValue: BrokerKinds.reason)))
     func aStaticMemberThatComesBackMovesNoPartition() throws {

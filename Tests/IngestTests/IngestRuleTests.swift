@@ -87,8 +87,10 @@ import Testing
 
     @Test func lagEndsWhereNobodyCanRead() {
         var lag = PartitionLag(now: 0, logStart: 2)
-        func isDoubtful(_ now: Double, polled: Int64, high: Int64, isPaused: Bool = false) -> Bool {
-            lag.isDoubtful(now: now, polled: polled, high: high, isPaused: isPaused)
+        func isDoubtful(
+            _ now: Double, polled: Int64, high: Int64, isPaused: Bool = false, isClose: Bool = false
+        ) -> Bool {
+            lag.isDoubtful(now: now, polled: polled, high: high, isPaused: isPaused, isClose: isClose)
         }
         // Reading began at the oldest record; what retention removed does not count.
         #expect(lag.records(committed: nil, polled: nil, high: 10) == 8)
@@ -110,6 +112,10 @@ import Testing
         // What stands still without lag is looked at now and then.
         #expect(!isDoubtful(7.5, polled: 16, high: 16))
         #expect(isDoubtful(8, polled: 16, high: 16))
+        // Or at once where an answer was refused.
+        #expect(isDoubtful(8, polled: 16, high: 16, isClose: true))
+        #expect(!isDoubtful(9, polled: 17, high: 17, isClose: true))
+        #expect(isDoubtful(9.5, polled: 17, high: 17, isClose: true))
         // An answer of a broker that lags behind makes the log no longer.
         lag.answered(start: 3, end: 40, polled: 16)
         #expect(lag.logStart == 12)
@@ -158,12 +164,9 @@ import Testing
             Issue.record("no caution")
             return
         }
-        func step(_ first: Int64?, noted: Int64?, inFlight: Int = 0) -> Caution.Step {
-            caution.step(first: first, noted: noted, inFlight: inFlight)
-        }
+        func step(_ first: Int64?, noted: Int64?) -> Caution.Step { caution.step(first: first, noted: noted) }
         #expect(step(nil, noted: nil) == .wait)
         #expect(step(4, noted: nil) == .note(4))
-        #expect(step(4, noted: 4, inFlight: 1) == .wait)
         #expect(step(4, noted: 4) == .take(1))
         // Three times alone in hand when its reader ended.
         #expect(step(5, noted: 4) == .giveUp)
@@ -181,15 +184,15 @@ import Testing
         }
         for group in 0..<Caution.records / Caution.group {
             let first = Int64(4 + group * Caution.group)
-            #expect(caution.step(first: first, noted: nil, inFlight: 0) == .note(first))
-            #expect(caution.step(first: first, noted: first, inFlight: 0) == .take(Caution.group))
+            #expect(caution.step(first: first, noted: nil) == .note(first))
+            #expect(caution.step(first: first, noted: first) == .take(Caution.group))
         }
-        #expect(caution.step(first: 5000, noted: nil, inFlight: 0) == .end)
+        #expect(caution.step(first: 5000, noted: nil) == .end)
     }
 
     @Test func twiceAloneInHandIsNotEnough() {
         var caution = Caution(PartitionOpening(nextOffset: 4, uncleanEnds: 9, suspect: (4, 2)))
-        let step = caution?.step(first: 4, noted: nil, inFlight: 0)
+        let step = caution?.step(first: 4, noted: nil)
         #expect(step == .note(4))
     }
 

@@ -260,6 +260,42 @@ import Testing
         #expect(left == 50 && schedule.pressure(now: 900) == .none && schedule.blockedBytes == 0)
     }
 
+    @Test func whatWaitsInVainIsCountedByPartition() {
+        var schedule = LaneSchedule(
+            lanes: LaneFixture.lanes([(0, 1), (1, 1)]), bounds: LaneFixture.bounds(stallAfter: 500))
+        func heldUp(_ partitions: Set<Int32>) -> [Int] {
+            let heldUp = schedule.heldUp(of: partitions)
+            return [heldUp.waiting, heldUp.inFlight]
+        }
+        for id in 0..<4 as Range<Int64> {
+            schedule.enqueue(LaneFixture.event(id, lane: 1, order: 7, partition: Int32(id % 2)), now: 0)
+        }
+        guard let flying = schedule.batch(now: 100) else { return #expect(Bool(false)) }
+        // Of the order in flight: they are set aside when a batch is asked for.
+        for id in 4..<7 as Range<Int64> {
+            schedule.enqueue(LaneFixture.event(id, lane: 1, order: 7, partition: 1), now: 100)
+        }
+        #expect(schedule.batch(now: 100) == nil)
+        for id in 7..<9 as Range<Int64> {
+            schedule.enqueue(LaneFixture.event(id, lane: 1, order: 8, partition: 1), now: 100)
+        }
+        #expect(heldUp([0, 1]) == [0, 0])
+        schedule.setPaused(0, true)
+        #expect(heldUp([0, 1]) == [5, 0] && heldUp([0]) == [0, 0])
+        schedule.setPaused(0, false)
+        #expect(heldUp([0, 1]) == [0, 0])
+        // The store does not answer: neither what it has nor what waits for it goes on.
+        _ = schedule.pressure(now: 700)
+        #expect(heldUp([1]) == [5, 4] && heldUp([0]) == [0, 4])
+        #expect(schedule.standsStill(for: 500, now: 700))
+        schedule.forget([1])
+        #expect(heldUp([1]) == [3, 4])
+        schedule.complete(flying, now: 800)
+        _ = schedule.pressure(now: 800)
+        #expect(heldUp([0, 1]) == [0, 0])
+        #expect(schedule.batch(now: 800)?.ids == [4, 5, 6])
+    }
+
     // MARK: - Hot lanes
 
     /// One lane has all the traffic: every worker gets a batch of it, and no order is in two.

@@ -122,6 +122,10 @@ func waitUntil(_ connection: inout Connection, _ question: String) throws {
         try connection.execute("CREATE TABLE thing (); SET default_transaction_read_only = on")
         let error = #expect(throws: PostgresError.self) { try connection.execute("INSERT INTO thing DEFAULT VALUES") }
         #expect(error?.sqlState == .readOnlyTransaction && error?.retryClass == .reconnectAndRetry)
+        // The session would stay so.
+        #expect(error?.isConnectionLost == true && error?.isOutcomeUnknown == false)
+        try connection.reconnect()
+        try connection.execute("INSERT INTO thing DEFAULT VALUES")
     }
 
     @Test func aServerThatStopsCrashesAndComesBack() throws {

@@ -15,10 +15,13 @@ public struct DemoConfiguration: Sendable {
     /// Name of the one store.
     public static let storeName = "demo"
 
+    /// Consumer group, unless another is named.
+    public static let group = "sluice-demo"
+
     /// `host:port` of the brokers.
     public var brokers: [String]
     /// Consumer group.
-    public var group = "sluice-demo"
+    public var group = Self.group
     /// Where undecodable records go.
     public var deadLetterTopic = "sluice.dead-letters"
     /// Environment variable with the store's URL.
