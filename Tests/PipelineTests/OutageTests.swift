@@ -60,7 +60,7 @@ extension PipelineTests {
 
         /// How a pipeline is away from something when it is told to end.
         enum Absence: CaseIterable {
-            case neverSawTheStore, storeWentAway, neverSawTheBroker, brokerWentAway
+            case neverSawTheStore, storeWentAway, storeStandsStill, neverSawTheBroker, brokerWentAway
         }
 
         @Test(arguments: Absence.allCases)
@@ -77,15 +77,21 @@ extension PipelineTests {
                 brokers: broker.bootstrapServers.joined(separator: ","), databaseURL: url, shutdownTimeout: "3s")
             let pipeline = try stage.run()
             let port = try stage.port(of: pipeline)
+            var standstill: Standstill?
+            defer { standstill?.end() }
             switch absence {
             case .neverSawTheStore: _ = try pipeline.waitForLog("store.unreachable")
             case .neverSawTheBroker:
                 try #require(
                     eventually { WebPage.get(port, "/readyz")?.dependencies == ["kafka"] }, pipeline.report)
-            case .storeWentAway, .brokerWentAway:
+            case .storeWentAway, .storeStandsStill, .brokerWentAway:
                 let sender = try stage.sendTraffic(orders: 100, seed: 9, rate: 400)
                 try #require(eventually { stage.outcomes > 20 }, pipeline.report)
-                if absence == .storeWentAway { try cluster.stop(.immediate) } else { broker.mock?.setDown(broker: 1) }
+                switch absence {
+                case .storeWentAway: try cluster.stop(.immediate)
+                case .storeStandsStill: standstill = try Standstill(cluster)
+                default: broker.mock?.setDown(broker: 1)
+                }
                 try #require(
                     eventually { WebPage.get(port, "/readyz")?.status == 503 }, pipeline.report)
                 sender.terminate()

@@ -7,6 +7,7 @@ import Testing
 /// What a pipeline stands on, each part a process of its own by `sluice dev`, and a configuration for it.
 final class Stage {
     static let storeVariable = "SLUICE_TEST_DATABASE_URL"
+    static let secondStoreVariable = "SLUICE_TEST_SECOND_DATABASE_URL"
     static let keyVariable = "SLUICE_TEST_ODOO_KEY"
     static let key = "stage-key"
 
@@ -39,6 +40,7 @@ final class Stage {
             brokers = try #require(try broker.answer()["bootstrap_servers"] as? String)
         }
         self.databaseURL = try databaseURL ?? PostgreSQLFixture.freshDatabase()
+        environment = [Self.storeVariable: self.databaseURL, Self.keyVariable: Self.key]
         let address = try #require(try odoo.answer()["url"] as? String)
         odooURL = address
         configuration = folder.path + "/config"
@@ -69,7 +71,7 @@ final class Stage {
     }
 
     /// What commands that use the configuration need.
-    var environment: [String: String] { [Self.storeVariable: databaseURL, Self.keyVariable: Self.key] }
+    var environment: [String: String]
 
     /// A command that uses the configuration.
     func command(_ words: String...) throws -> Program {
@@ -115,8 +117,9 @@ final class Stage {
     }
 
     /// The first column of the first row of `sql`; 0 while there is no such table, or no server.
-    func number(_ sql: String) -> Int64 {
-        guard var connection = try? connect(), let rows = try? connection.execute(sql) else { return 0 }
+    func number(_ sql: String, inSecond isSecond: Bool = false) -> Int64 {
+        guard var connection = try? isSecond ? connectSecond() : connect(), let rows = try? connection.execute(sql)
+        else { return 0 }
         return rows.int64(0, 0)
     }
 
@@ -134,7 +137,7 @@ final class Stage {
     ///
     /// An order that was cancelled while nobody knows whether it was created (its visit was killed) is watched for
     /// three minutes, because Odoo may still do what it was asked: that one does not count.
-    func waitUntilSettled(_ sent: Int64, _ program: Program) throws {
+    func waitUntilSettled(_ sent: Int64, _ program: Program, within bound: Duration = Program.patience) throws {
         let sql = """
             SELECT (SELECT count(*) FROM outcomes)
                 - 1000000 * (
@@ -144,7 +147,7 @@ final class Stage {
                     LEFT JOIN deliveries d USING (legal_entity, order_ref)
                     WHERE NOT (o.state = 9 AND COALESCE(d.document, '{}')::jsonb ? 'uncertain_since'))
             """
-        let isSettled = eventually(within: Program.patience) { number(sql) >= sent }
+        let isSettled = eventually(within: bound) { number(sql) >= sent }
         let counts = try rows(
             """
             SELECT (SELECT count(*) FROM outcomes), (SELECT count(*) FROM backlog),
@@ -172,12 +175,17 @@ final class Stage {
         #expect(rows[0][0] == rows[0][1])
     }
 
-    /// The stand-in has one sales order for each order of the store, but for those that ended before they were created.
-    func expectOneSalesOrderForEachOrder() throws {
+    /// The stand-in's sales orders.
+    func salesOrders() throws -> [[String: Any]] {
         let port = try #require(Int(odooURL.split(separator: ":").last ?? ""))
         let page = try #require(WebPage.get(port, "/stand-in/orders"))
         let list = try JSONSerialization.jsonObject(with: Data(page.body.utf8)) as? [[String: Any]]
-        let orders = try #require(list)
+        return try #require(list)
+    }
+
+    /// The stand-in has one sales order for each order of the store, but for those that ended before they were created.
+    func expectOneSalesOrderForEachOrder() throws {
+        let orders = try salesOrders()
         let names = orders.compactMap { $0["external_id"] as? String }
         #expect(names.count == orders.count, "a sales order has no external id")
         #expect(Set(names).count == names.count)

@@ -9,7 +9,7 @@ extension PipelineTests {
     /// `SLUICE_STORM_SECONDS` says for how long, `SLUICE_SEED` repeats a storm.
     @Suite struct StormTests {
         private static let environment = ProcessInfo.processInfo.environment
-        private static let seconds = environment["SLUICE_STORM_SECONDS"].flatMap { Int($0) } ?? 20
+        private static let seconds = environment["SLUICE_STORM_SECONDS"].flatMap { Int($0) } ?? 10
         private static let instances = 3
         /// Records a second, and about how many an order has.
         private static let (rate, recordsOfAnOrder) = (120, 8)

@@ -4,8 +4,11 @@ import Testing
 
 /// Seeded traffic, and what an undisturbed pipeline makes of it: what a disturbed one has to come to as well.
 struct Workload {
+    /// Orders of one portion.
     var orders: Int
     var seed: Int
+    /// The traffic comes in so many parts, each with a seed of its own.
+    var portions = 1
 
     /// What came of the traffic.
     struct Result {
@@ -13,25 +16,30 @@ struct Workload {
         var picture: [[String]]
     }
 
-    func undisturbed() throws -> Result {
+    func undisturbed(within bound: Duration = Program.patience) throws -> Result {
         let stage = try Stage()
         let pipeline = try stage.run()
-        let sender = try stage.sendTraffic(orders: orders, seed: seed, rate: 5000)
-        return try end(stage, sender, pipeline)
+        var sent: Int64 = 0
+        for portion in 0..<portions { sent += try stage.sent(by: send(portion, to: stage, rate: 5000)) }
+        return try end(stage, sent, pipeline, within: bound)
     }
 
-    /// Begins to send.
-    func send(to stage: Stage, rate: Int) throws -> Program {
-        try stage.sendTraffic(orders: orders, seed: seed, rate: rate)
+    /// Begins to send a portion.
+    func send(_ portion: Int = 0, to stage: Stage, rate: Int) throws -> Program {
+        try stage.sendTraffic(orders: orders, seed: seed + portion, rate: rate)
     }
 
-    /// Waits until `pipeline` has done everything, and looks whether all promises were kept.
+    /// Waits until all is sent and `pipeline` has done everything, and looks whether all promises were kept.
     func end(
         _ stage: Stage, _ sender: Program, _ pipeline: Program, within bound: Duration = Program.patience
     ) throws -> Result {
         try #require(eventually(within: bound) { !sender.isRunning }, sender.report)
-        let sent = try stage.sent(by: sender)
-        try stage.waitUntilSettled(sent, pipeline)
+        return try end(stage, try stage.sent(by: sender), pipeline, within: Program.patience)
+    }
+
+    /// Waits until `pipeline` has done everything, and looks whether all promises were kept.
+    func end(_ stage: Stage, _ sent: Int64, _ pipeline: Program, within bound: Duration) throws -> Result {
+        try stage.waitUntilSettled(sent, pipeline, within: bound)
         _ = try stage.balancedBooks(sent)
         try stage.expectOneRowForEachPosition()
         try stage.expectOneSalesOrderForEachOrder()
