@@ -7,7 +7,7 @@ import Partitioner
 extension PollLoop {
     /// Begins to be careful with a partition, where that is due.
     mutating func beginCaution(_ source: TopicPartition, _ index: Int32, _ opening: PartitionOpening) {
-        guard let caution = Caution(opening) else { return }
+        guard let caution = Caution(opening, now: monotonicSeconds()) else { return }
         cautions[source] = caution
         intake.beginHolding(index)
         shared.log.warning(
@@ -48,7 +48,7 @@ extension PollLoop {
         let assignment = Handover.Assignment(partition: one.index, epoch: one.epoch)
         let noted = shared.handover.withLock { $0.taken[assignment] }
         let first = intake.firstHeld(one.index)
-        let step = cautions[source]?.step(first: first, noted: noted)
+        let step = cautions[source]?.step(first: first, noted: noted, now: monotonicSeconds())
         switch step {
         case .note(let offset):
             shared.handover.change { if $0.takes[assignment] != offset { $0.takes[assignment] = offset } }

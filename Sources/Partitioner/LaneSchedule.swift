@@ -388,13 +388,3 @@ public struct LaneSchedule: Sendable {
         activate(queue)
     }
 }
-
-/// What the schedule remembers of a batch in flight.
-private struct Receipt: Sendable {
-    var orders: [Int32]
-    var events: Int
-    var bytes: Int
-    var charges: [(party: Int, cost: Int)]
-    /// Whether the batch is large enough for its time to say something.
-    var isTelling: Bool
-}

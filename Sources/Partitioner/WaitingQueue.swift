@@ -56,3 +56,13 @@ struct Assembly {
         }
     }
 }
+
+/// What the schedule remembers of a batch in flight.
+struct Receipt: Sendable {
+    var orders: [Int32]
+    var events: Int
+    var bytes: Int
+    var charges: [(party: Int, cost: Int)]
+    /// Whether the batch is large enough for its time to say something.
+    var isTelling: Bool
+}

@@ -158,13 +158,14 @@ import Testing
     }
 
     @Test func recordsAreTakenAloneAfterUncleanEnds() {
-        #expect(Caution(PartitionOpening(nextOffset: 4)) == nil)
-        #expect(Caution(PartitionOpening(nextOffset: 4, uncleanEnds: 1, suspect: (4, 1))) == nil)
-        guard var caution = Caution(PartitionOpening(nextOffset: 4, uncleanEnds: 2, suspect: (5, 3))) else {
+        #expect(Caution(PartitionOpening(nextOffset: 4), now: 100) == nil)
+        #expect(Caution(PartitionOpening(nextOffset: 4, uncleanEnds: 1, suspect: (4, 1)), now: 100) == nil)
+        guard var caution = Caution(PartitionOpening(nextOffset: 4, uncleanEnds: 2, suspect: (5, 3)), now: 100) else {
             Issue.record("no caution")
             return
         }
-        func step(_ first: Int64?, noted: Int64?) -> Caution.Step { caution.step(first: first, noted: noted) }
+        let now = 100.0
+        func step(_ first: Int64?, noted: Int64?) -> Caution.Step { caution.step(first: first, noted: noted, now: now) }
         #expect(step(nil, noted: nil) == .wait)
         #expect(step(4, noted: nil) == .note(4))
         #expect(step(4, noted: 4) == .take(1))
@@ -178,22 +179,27 @@ import Testing
     }
 
     @Test func groupsAreTakenAsLongAsNobodyEndedWithOne() {
-        guard var caution = Caution(PartitionOpening(nextOffset: 4, uncleanEnds: 2)) else {
+        guard var caution = Caution(PartitionOpening(nextOffset: 4, uncleanEnds: 2), now: 100) else {
             Issue.record("no caution")
             return
         }
         for group in 0..<Caution.records / Caution.group {
             let first = Int64(4 + group * Caution.group)
-            #expect(caution.step(first: first, noted: nil) == .note(first))
-            #expect(caution.step(first: first, noted: first) == .take(Caution.group))
+            #expect(caution.step(first: first, noted: nil, now: 100) == .note(first))
+            #expect(caution.step(first: first, noted: first, now: 100) == .take(Caution.group))
         }
-        #expect(caution.step(first: 5000, noted: nil) == .end)
+        #expect(caution.step(first: 5000, noted: nil, now: 100) == .end)
     }
 
     @Test func twiceAloneInHandIsNotEnough() {
-        var caution = Caution(PartitionOpening(nextOffset: 4, uncleanEnds: 9, suspect: (4, 2)))
-        let step = caution?.step(first: 4, noted: nil)
+        var caution = Caution(PartitionOpening(nextOffset: 4, uncleanEnds: 9, suspect: (4, 2)), now: 100)
+        // Not before a rest, in which whoever is killed for another reason ends with nothing in hand.
+        let early = caution?.step(first: 4, noted: nil, now: 100 + Caution.rest - 0.1)
+        #expect(early == .wait)
+        let step = caution?.step(first: 4, noted: nil, now: 100 + Caution.rest)
         #expect(step == .note(4))
+        let other = caution?.step(first: 5, noted: nil, now: 100)
+        #expect(other == .note(5))
     }
 
     @Test func everythingIsPausedOnlyWhenNothingGetsRoom() {

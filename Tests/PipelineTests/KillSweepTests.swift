@@ -111,9 +111,8 @@ extension PipelineTests {
                     Death(point: point, milliseconds: Int(took / .milliseconds(1)), isThere: isThere, found: found))
             }
             let sent = try traffic.end()
-            let bound = Program.patience + .seconds(Int(sent) / 20)
-            let result = try traffic.workload.end(stage, sent, stage.run(), within: bound)
-            expectSame(result, try traffic.workload.undisturbed(within: bound), seed)
+            let result = try traffic.workload.end(stage, sent, stage.run())
+            expectSame(result, try traffic.workload.undisturbed(), seed)
             Self.show(deaths, seed)
             #expect(deaths.contains { $0.isThere })
             #expect(deaths.contains { $0.found.outcomes > 0 })
