@@ -62,7 +62,7 @@ struct OdooOutage {
     private static func between(
         _ samples: [Sample], _ begin: Double, _ end: Double
     ) -> (calls: Int, first: Int, repeated: Int) {
-        guard let start = samples.last(where: { $0.at <= begin }), let stop = samples.last(where: { $0.at <= end })
+        guard let start = samples.first(where: { $0.at >= begin }), let stop = samples.last(where: { $0.at <= end })
         else {
             return (0, 0, 0)
         }
