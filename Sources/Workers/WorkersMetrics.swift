@@ -24,6 +24,7 @@ public final class WorkersMetrics: Sendable {
     let verdicts: CounterFamily
     let validationOrders: GaugeFamily
     let validationOldest: GaugeFamily
+    private let handled = Mutex<[String: HandledEvents]>([:])
 
     /// From milliseconds of processing to days of business.
     public static let latencyBuckets: [Double] = [
@@ -85,6 +86,28 @@ public final class WorkersMetrics: Sendable {
     }
 }
 
+/// Events of one legal entity that had their outcome since the process began: for its rate.
+final class HandledEvents: Sendable {
+    let count = Atomic(0)
+}
+
+extension WorkersMetrics {
+    /// Events of a legal entity that had their outcome since the process began, those of dead letters excepted.
+    public func handledEvents(of legalEntity: String) -> Int {
+        handledEvents(named: legalEntity).count.load(ordering: .relaxed)
+    }
+
+    /// Takes a lock: once for each entity and channel of an applier.
+    func handledEvents(named legalEntity: String) -> HandledEvents {
+        handled.withLock { handled in
+            if let known = handled[legalEntity] { return known }
+            let events = HandledEvents()
+            handled[legalEntity] = events
+            return events
+        }
+    }
+}
+
 /// Counts of one batch, added to the metrics when it is committed.
 struct BatchCounts {
     private struct EventKey: Hashable {
@@ -110,6 +133,7 @@ struct BatchCounts {
     private struct Told {
         var events: Counter
         var last: Gauge
+        var handled: HandledEvents
     }
 
     /// Transitions whose counters are kept at hand; beyond, all are looked up anew.
@@ -166,6 +190,7 @@ struct BatchCounts {
         settings.feeds.hear(entity: key.entity, channel: key.channel, at: now.microseconds)
         let told = told(key)
         told.events.add(events)
+        told.handled.count.add(events, ordering: .relaxed)
         told.last.set(Double(now.microseconds) / 1_000_000)
     }
 
@@ -174,7 +199,7 @@ struct BatchCounts {
         let (entity, channel) = (settings.entityName(key.entity), settings.channelName(key.channel))
         let told = Told(
             events: metrics.events.with(entity, channel, key.outcome.name),
-            last: metrics.lastEvents.with(entity, channel))
+            last: metrics.lastEvents.with(entity, channel), handled: metrics.handledEvents(named: entity))
         counters[key] = told
         return told
     }

@@ -6,8 +6,8 @@ struct WebPage {
     var status: Int
     var body: String
 
-    /// GETs `path` from a loopback port; nil when nobody answers.
-    static func get(_ port: Int, _ path: String) -> WebPage? {
+    /// GETs `path` from a loopback port, as who has `token`; nil when nobody answers.
+    static func get(_ port: Int, _ path: String, token: String? = nil) -> WebPage? {
         let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         defer { close(descriptor) }
         var address = sockaddr_in()
@@ -18,7 +18,8 @@ struct WebPage {
             unsafe connect(
                 descriptor, bytes.baseAddress?.assumingMemoryBound(to: sockaddr.self), socklen_t(bytes.count)) == 0
         }
-        let request = Array("GET \(path) HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".utf8)
+        let field = token.map { "Authorization: Bearer \($0)\r\n" } ?? ""
+        let request = Array("GET \(path) HTTP/1.1\r\nHost: 127.0.0.1\r\n\(field)\r\n".utf8)
         guard isConnected, unsafe send(descriptor, request, request.count, Int32(MSG_NOSIGNAL)) == request.count else {
             return nil
         }
