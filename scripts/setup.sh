@@ -56,7 +56,16 @@ if [ "$purpose" = test ]; then
     cmp -s scripts/judges.txt "$tools/judges/installed" || needs_client=yes
 fi
 
-if [ ${#missing[@]} -eq 0 ] && [ $needs_prometheus = no ] && [ $needs_client = no ]; then
+# A browser, for the operator's page; and the requests that gunicorn tests its parser with, for ours.
+needs_chromium=no
+needs_requests=no
+requests=.build/corpora/gunicorn
+if [ "$purpose" = test ]; then
+    command -v chromium >/dev/null || command -v google-chrome >/dev/null || needs_chromium=yes
+    [ -d "$requests" ] || [ -d "${SLUICE_CORPORA:-/nowhere}/gunicorn" ] || needs_requests=yes
+fi
+
+if [ ${#missing[@]} -eq 0 ] && [[ $needs_prometheus$needs_client$needs_chromium$needs_requests != *yes* ]]; then
     say "everything is there ($swift)."
     exit 0
 fi
@@ -64,7 +73,8 @@ fi
 # --- May we install?
 
 if [ ${#missing[@]} -gt 0 ]; then say "missing: ${missing[*]}."; fi
-command -v apt-get >/dev/null || fail "this is no Debian or Ubuntu: install by hand what these packages hold:" \
+command -v apt-get >/dev/null || [ ${#missing[@]} -eq 0 ] ||
+    fail "this is no Debian or Ubuntu: install by hand what these packages hold:" \
     "  ${missing[*]} $([ $needs_prometheus = no ] || echo prometheus)"
 
 as_root=()
@@ -159,6 +169,34 @@ if [ $needs_client = yes ]; then
     else
         say "it could not be installed (Debian: python3-venv): the tests that need it will be skipped."
     fi
+fi
+
+# What only some tests use is never a reason to fail: they are skipped with a reason.
+if [ $needs_chromium = yes ]; then
+    if [ "$(id -u)" -eq 0 ] || sudo -n true 2>/dev/null; then
+        [ "$(id -u)" -eq 0 ] || as_root=(sudo)
+        knows chromium || apt update >&2 || true
+        say "installing chromium (apt-get), for the tests of the operator's page."
+        { knows chromium && apt install --yes --no-install-recommends chromium >&2; } ||
+            say "chromium could not be installed: the tests that need it will be skipped."
+    else
+        say "no Chromium is here, and installing one needs root: the tests that need it will be skipped."
+    fi
+fi
+
+if [ $needs_requests = yes ]; then
+    say "fetching gunicorn's source package into $requests, for the requests that it tests with; nothing is installed."
+    unpacked_requests=$(mktemp -d)
+    if command -v python3 >/dev/null &&
+        timeout 120 python3 -m pip download --quiet --disable-pip-version-check --no-deps --no-binary :all: \
+            --dest "$unpacked_requests" 'gunicorn==27.0.1' >/dev/null 2>&1 &&
+        tar -x -f "$unpacked_requests"/gunicorn-*.tar.gz -C "$unpacked_requests" --strip-components 1; then
+        mkdir -p "$(dirname "$requests")"
+        mv "$unpacked_requests/tests/requests" "$requests"
+    else
+        say "it could not be fetched: the tests that need it will be skipped."
+    fi
+    rm -rf "$unpacked_requests"
 fi
 
 pkg-config --exists libpq rdkafka || fail "libpq and librdkafka are still not found by pkg-config."

@@ -63,6 +63,8 @@ public struct KafkaSettings: Equatable, Sendable {
     public var deadLetterTopic: String
     /// librdkafka's own settings, by name; none of those that Sluice sets itself.
     public var options: [KafkaOption]
+    /// Whether brokers off loopback without TLS were asked for.
+    public var insecure = false
 }
 
 /// One librdkafka setting.
@@ -93,6 +95,8 @@ public struct StoreSettings: Equatable, Sendable {
     public var name: String
     /// The connection URL or connection string of libpq.
     public var url: ConfiguredText
+    /// The same for who only reads; nil: `url`.
+    public var readerURL: ConfiguredText?
     /// Connections that apply batches; default 4.
     public var workers: Int
     /// A label for people: where the data resides.
@@ -101,9 +105,11 @@ public struct StoreSettings: Equatable, Sendable {
     ///
     /// `sluice migrate` always does.
     public var migrate: Bool
+    /// Whether a server off loopback without verified TLS was asked for.
+    public var insecure = false
 }
 
-/// Where the HTTP server listens: a loopback address.
+/// Where the HTTP server listens, and who may ask.
 public struct HTTPSettings: Equatable, Sendable {
     /// A numeric address, without brackets; default `127.0.0.1`.
     public var host: String
@@ -111,6 +117,13 @@ public struct HTTPSettings: Equatable, Sendable {
     public var port: Int
     /// How many series a page of metrics may have: 1,000...10,000,000.
     public var series = 100_000
+    /// Where the hashes of the bearer tokens are; nil: no token is needed, and the address is loopback.
+    public var tokens: SecretReference?
+    /// Whether a proxy that ends TLS stands in front.
+    public var isBehindTLS = false
+
+    /// Whether the address can be reached from this machine only.
+    public var isLoopback: Bool { NetworkAddress.isLoopback(host) }
 }
 
 /// Bounds on events that wait in memory.

@@ -79,7 +79,8 @@ struct ConfigurationDraft {
         }
         return KafkaSettings(
             brokers: brokers, group: node["group"]?.text ?? "sluice", instanceID: node["instance_id"]?.text,
-            deadLetterTopic: deadLetterTopic, options: options.sorted { $0.name < $1.name })
+            deadLetterTopic: deadLetterTopic, options: options.sorted { $0.name < $1.name },
+            insecure: node["insecure"]?.flag ?? false)
     }
 
     private func storeSettings(_ root: ConfigNode) -> [StoreSettings]? {
@@ -89,10 +90,15 @@ struct ConfigurationDraft {
             guard let node = member.value["url"] else { return nil }
             let url = node.text.map(ConfiguredText.plain) ?? SecretShape.read(node).reference.map(ConfiguredText.secret)
             guard let url else { return nil }
+            let reader = member.value["reader_url"].flatMap { node in
+                node.text.map(ConfiguredText.plain) ?? SecretShape.read(node).reference.map(ConfiguredText.secret)
+            }
             stores.append(
                 StoreSettings(
-                    name: member.key, url: url, workers: Int(member.value["workers"]?.integer ?? Defaults.workers),
-                    region: member.value["region"]?.text, migrate: member.value["migrate"]?.flag ?? migrate))
+                    name: member.key, url: url, readerURL: reader,
+                    workers: Int(member.value["workers"]?.integer ?? Defaults.workers),
+                    region: member.value["region"]?.text, migrate: member.value["migrate"]?.flag ?? migrate,
+                    insecure: member.value["insecure"]?.flag ?? false))
         }
         return stores.isEmpty ? nil : stores.sorted { $0.name < $1.name }
     }
@@ -102,7 +108,9 @@ struct ConfigurationDraft {
         // The server binds numeric addresses; this name has one meaning.
         let host = address.host.lowercased() == "localhost" ? "127.0.0.1" : address.host
         return HTTPSettings(
-            host: host, port: address.port, series: Int(node?["series"]?.integer ?? 100_000))
+            host: host, port: address.port, series: Int(node?["series"]?.integer ?? 100_000),
+            tokens: node?["tokens"].flatMap { SecretShape.read($0).reference },
+            isBehindTLS: node?["behind_tls"]?.flag ?? false)
     }
 
     // MARK: entities

@@ -34,6 +34,7 @@ extension ConfigurationDraft {
             let reason = "orders and the key travel to \(address.host) without encryption"
             list.add(entity.name, member.keyAt, "odoo.insecure", reason)
         }
+        warnOfTransports(into: &list)
         for channel in channels { warnOfOverlaps(channel, into: &list) }
         let isAnyHeard = entities.contains { $0.root?["channels"]?.elements.contains { $0.text == "*" } == true }
         let heard = Set(entities.flatMap { $0.root?["channels"]?.elements.compactMap(\.text) ?? [] })
@@ -58,6 +59,7 @@ extension ConfigurationDraft {
             problems.add(
                 file.name, node.at, key, "a lane must not have more than the process: \(sizes) for the process")
         }
+        checkTransports(into: &problems)
         checkRetention(file, root["retention"], into: &problems)
         checkKafkaTimes(file, root["kafka"]?["options"], into: &problems)
     }

@@ -29,23 +29,28 @@ enum MainKeys {
             "dead_letter_topic", .text(.topic),
             "Where undecodable records go. No channel reads it. Default sluice.dead-letters."),
         Key("options", .kafkaOptions, "librdkafka's own settings, from an allow-list; secrets by reference."),
-        Key("insecure", .notBuilt, "Allows brokers that are not on loopback without TLS."),
+        Key("insecure", .flag, "Allows brokers that are not on loopback without TLS. Default false."),
     ])
 
     private static let store = Shape.object([
         Key(
             "url", .textOrSecret(.storeURL), required: true,
             "libpq's connection URL or string; by reference when it carries a password."),
+        Key(
+            "reader_url", .textOrSecret(.storeURL),
+            "The same for who only reads (HTTP, commands): a login that is a member of sluice_reader. Default url."),
         Key("workers", .integer(1...64), "Connections that apply batches. Default 4."),
         Key("region", .text(.label), "A label for people: where the data resides."),
         Key("migrate", .flag, migrateAbout),
-        Key("insecure", .notBuilt, "Allows a server that is not on loopback without verified TLS."),
+        Key("insecure", .flag, "Allows a server that is not on loopback without verified TLS. Default false."),
     ])
 
     private static let http = Shape.object([
-        Key("listen", .text(.listen), "A loopback address and port. Default 127.0.0.1:9464."),
-        Key("tokens", .notBuilt, "Bearer tokens with roles."),
-        Key("behind_tls", .notBuilt, "A terminating proxy stands in front."),
+        Key(
+            "listen", .text(.listen),
+            "Address and port. Default 127.0.0.1:9464. Off loopback it needs tokens and behind_tls."),
+        Key("tokens", .secret, "Where the bearer tokens' hashes are, one a line: NAME ROLE SHA256 ENTITIES."),
+        Key("behind_tls", .flag, "A proxy that ends TLS stands in front. Default false."),
         Key(
             "series", .integer(1_000...10_000_000),
             "How many series a page of metrics may have; beyond, the lightest legal entities are shown together. "

@@ -159,6 +159,13 @@ final class Destination: Sendable {
 
     // MARK: Ownership
 
+    /// How it is doing now.
+    var status: DestinationStatus {
+        DestinationStatus(
+            legalEntity: settings.legalEntity, breaker: server.breaker.name.rawValue, limit: server.limit,
+            inFlight: server.inFlight, isOwner: lease != nil)
+    }
+
     /// The lease, while it is held.
     var lease: DeliveryLease? {
         let now = Self.nanoseconds()

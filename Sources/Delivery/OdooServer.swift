@@ -26,6 +26,7 @@ final class OdooServer: Sendable {
 
     var breaker: Breaker { state.withLock { $0.gate.breaker } }
     var limit: Int { state.withLock { $0.gate.limit.value } }
+    var inFlight: Int { state.withLock { $0.gate.inFlight } }
 
     /// How long one visit has to try whether the server is back, before another one may.
     private static let tryInterval: Int64 = 500_000_000

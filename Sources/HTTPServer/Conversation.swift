@@ -33,11 +33,11 @@ struct Conversation: ~Copyable {
         case nil:
             return .lost
         case .refusal(let refusal):
-            var response = HTTPResponse.text(refusal.status, refusal.reason + "\n")
+            var response = HTTPResponse.problem(refusal.status, refusal.reason)
             if refusal.status == 405 { response.headers.append(("Allow", limits.methods.joined(separator: ", "))) }
             return send(response, withBody: true) ? .refused : .lost
         case .needsMore:
-            return send(.text(408, "The request took too long.\n"), withBody: true) ? .refused : .lost
+            return send(.problem(408, "The request took too long."), withBody: true) ? .refused : .lost
         case .request(let request):
             switch handler(request) {
             case .reply(let response):

@@ -45,6 +45,14 @@ public struct HTTPResponse: Sendable {
         HTTPResponse(status: status, headers: [("Content-Type", "text/plain; charset=utf-8")], body: Array(text.utf8))
     }
 
+    /// A problem by RFC 9457; `detail` is a sentence of the program, without quotation marks.
+    static func problem(_ status: Int, _ detail: String) -> HTTPResponse {
+        let text =
+            "{\"detail\":\"\(detail)\",\"status\":\(status),\"title\":\"\(phrase(status))\",\"type\":\"about:blank\"}"
+        return HTTPResponse(
+            status: status, headers: [("Content-Type", "application/problem+json")], body: Array(text.utf8))
+    }
+
     /// A reply of some media type.
     public static func bytes(_ status: Int, type: String, _ bytes: [UInt8]) -> HTTPResponse {
         HTTPResponse(status: status, headers: [("Content-Type", type)], body: bytes)
@@ -80,7 +88,8 @@ public struct HTTPResponse: Sendable {
         "x-content-type-options",
     ]
 
-    private static func phrase(_ status: Int) -> String {
+    /// What a status is called.
+    public static func phrase(_ status: Int) -> String {
         switch status {
         case 200: "OK"
         case 201: "Created"

@@ -50,8 +50,13 @@ public final class IngestService: Sendable {
     public var status: IngestStatus {
         var status = shared.status.withLock { $0 }
         status.isLedgerStoreAway = shared.handover.withLock { $0.isStoreAway }
+        let last = shared.lastRound.load(ordering: .relaxed)
+        if status.isPolling, last > 0 { status.secondsSinceRound = max(0, monotonicSeconds() - Double(last) / 1000) }
         return status
     }
+
+    /// The partitions that are read, as of half a second ago.
+    public var partitions: [PartitionSurvey] { shared.survey.withLock { $0 } }
 
     /// Starts the threads and returns when the consumer was made.
     ///
@@ -123,7 +128,10 @@ public final class IngestService: Sendable {
             // Only a fatal error leads here without stopping: another consumer, after a pause.
             _ = life.wait(within: .seconds(5)) { _ in shared.isStopping }
         }
-        if made == Self.maximumConsumers { shared.log.error("ingest.given_up", [("consumers", .integer(made))]) }
+        if made == Self.maximumConsumers, !shared.isStopping {
+            shared.status.withLock { $0.hasGivenUp = true }
+            shared.log.error("ingest.given_up", [("consumers", .integer(made))])
+        }
         end(isDrained)
     }
 

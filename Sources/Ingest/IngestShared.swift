@@ -12,6 +12,12 @@ public struct IngestStatus: Equatable, Sendable {
     public var isLedgerStoreAway = false
     /// Whether the poll thread is running.
     public var isPolling = false
+    /// Whether the group has answered since the start, be it with no partition at all.
+    public var hasBeenAssigned = false
+    /// Whether polling has ended for good, so that only another process helps.
+    public var hasGivenUp = false
+    /// Seconds since the poll thread's last round; nil: it does not run.
+    public var secondsSinceRound: Double?
 
     /// The status before anything happened.
     public init() {}
@@ -28,6 +34,10 @@ final class IngestShared: Sendable {
     let log: Log
     let handover = Monitor(Handover())
     let status = Mutex(IngestStatus())
+    /// What the last look at lag and status found.
+    let survey = Mutex<[PartitionSurvey]>([])
+    /// When the poll thread's last round began (monotonic milliseconds); 0: none did.
+    let lastRound = Atomic<Int64>(0)
     private let stopping = Atomic(false)
     private let openBound = Atomic(false)
     private let epochs = Atomic<UInt32>(0)

@@ -96,6 +96,7 @@ struct PollLoop: ~Copyable {
     var mayAllSleep = false
     var isFatal = false
     var isBrokerAway = false
+    var hasBeenAssigned = false
 
     init(shared: IngestShared) throws(KafkaError) {
         var consumer = try Consumer(shared.settings.clientSettings())
@@ -116,6 +117,7 @@ struct PollLoop: ~Copyable {
 
     /// One round; see the type.
     mutating func round() {
+        shared.lastRound.store(Int64(monotonicSeconds() * 1000), ordering: .relaxed)
         if answer == .hold {
             shared.sink.waitForChange(of: pressure, within: min(Self.busyWait * 10, shared.settings.pollWait))
         } else {
@@ -287,6 +289,10 @@ struct PollLoop: ~Copyable {
     }
 
     mutating func noteBrokers(areAway: Bool) {
+        if !areAway, !hasBeenAssigned {
+            hasBeenAssigned = true
+            shared.status.withLock { $0.hasBeenAssigned = true }
+        }
         guard areAway != isBrokerAway else { return }
         isBrokerAway = areAway
         shared.status.withLock { $0.areBrokersAway = areAway }

@@ -2,6 +2,7 @@ import Kafka
 import Metrics
 import OrderEvents
 import Partitioner
+import Synchronization
 
 // What operators see of each partition: how far it is behind, and whether it moves.
 extension PollLoop {
@@ -13,6 +14,7 @@ extension PollLoop {
         askWhereInDoubt(now)
         let wall = wallClock()
         let leaving = Set(revoking.flatMap(\.partitions))
+        var found: [PartitionSurvey] = []
         for source in Array(held.keys) {
             guard var one = held[source] else { continue }
             let position = one.confirmed ?? one.start
@@ -30,7 +32,13 @@ extension PollLoop {
                 limit: seconds(shared.settings.stallAfter))
             one.handles.status.set((leaving.contains(source) ? .revoked : status).rawValue)
             held[source] = one
+            found.append(
+                PartitionSurvey(
+                    topic: source.topic, partition: source.partition, lagRecords: Double(records),
+                    lagSeconds: one.lag.seconds(now: now, records: records, age: age),
+                    status: (leaving.contains(source) ? .revoked : status).rawValue))
         }
+        shared.survey.withLock { [found] in $0 = found }
         shared.metrics.openRecords.set(Double(shared.ledger.openRecords))
     }
 

@@ -38,6 +38,7 @@ public struct Migrations: Sendable {
         Migration(number: 9, name: "writes", sql: PackageResources._09_writes_sql),
         Migration(number: 10, name: "readings", sql: PackageResources._10_readings_sql),
         Migration(number: 11, name: "ownership", sql: PackageResources._11_ownership_sql),
+        Migration(number: 12, name: "readers", sql: PackageResources._12_readers_sql),
     ]
 
     /// The number of the newest.
@@ -45,6 +46,10 @@ public struct Migrations: Sendable {
 
     /// The schema that holds everything of Sluice in its database.
     public static let schema = "sluice"
+    /// The schema of the views that readers see through.
+    public static let readerSchema = "sluice_read"
+    /// The role that has rights on those views and nothing else.
+    public static let readerRole = "sluice_reader"
     /// Serialises migrations of one database; an arbitrary constant.
     static let advisoryLock: Int64 = 0x736C_7569_6365
 

@@ -30,6 +30,7 @@ public final class WorkersMetrics: Sendable {
     let verdicts: CounterFamily
     let validationOrders: GaugeFamily
     let validationOldest: GaugeFamily
+    private let handled = Mutex<[String: HandledEvents]>([:])
 
     /// Registers the metrics of the apply stage.
     public init(_ registry: Registry) {
@@ -91,6 +92,28 @@ public final class WorkersMetrics: Sendable {
     }
 }
 
+/// Events of one legal entity that had their outcome since the process began: for its rate.
+final class HandledEvents: Sendable {
+    let count = Atomic(0)
+}
+
+extension WorkersMetrics {
+    /// Events of a legal entity that had their outcome since the process began, those of dead letters excepted.
+    public func handledEvents(of legalEntity: String) -> Int {
+        handledEvents(named: legalEntity).count.load(ordering: .relaxed)
+    }
+
+    /// Takes a lock: once for each entity and channel of an applier.
+    func handledEvents(named legalEntity: String) -> HandledEvents {
+        handled.withLock { handled in
+            if let known = handled[legalEntity] { return known }
+            let events = HandledEvents()
+            handled[legalEntity] = events
+            return events
+        }
+    }
+}
+
 /// Counts of one batch, added to the metrics when it is committed.
 struct BatchCounts {
     private struct EventKey: Hashable {
@@ -139,6 +162,7 @@ struct BatchCounts {
     private struct Told {
         var events: Counter
         var last: Gauge
+        var handled: HandledEvents
     }
 
     /// Transitions whose counters are kept at hand; beyond, all are looked up anew.
@@ -204,6 +228,7 @@ struct BatchCounts {
         settings.feeds.hear(entity: key.entity, channel: key.channel, at: now.microseconds)
         let told = told(key)
         told.events.add(events)
+        told.handled.count.add(events, ordering: .relaxed)
         told.last.set(Double(now.microseconds) / 1_000_000)
     }
 
@@ -212,7 +237,7 @@ struct BatchCounts {
         let (entity, channel) = (settings.entityName(key.entity), settings.channelName(key.channel))
         let told = Told(
             events: metrics.events.with(entity, channel, key.outcome.name),
-            last: metrics.lastEvents.with(entity, channel))
+            last: metrics.lastEvents.with(entity, channel), handled: metrics.handledEvents(named: entity))
         counters[key] = told
         return told
     }

@@ -14,6 +14,8 @@ struct Sluice {
             ("order", "everything about one order", OrderCommand.run),
             ("books", "the balance of what was consumed", BooksCommand.run),
             ("lifecycle", "the transition table", LifecycleCommand.run),
+            ("audit", "who read or changed what", AuditCommand.run),
+            ("token", "a new bearer token for the HTTP API", TokenCommand.run),
             ("dev", "the embedded parts one by one: broker, odoo, postgres, events", DevCommand.run),
         ]
 

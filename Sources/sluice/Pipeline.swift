@@ -1,7 +1,6 @@
 import Configuration
 import Delivery
 import Foundation
-import HTTPServer
 import Ingest
 import Metrics
 import OrderEvents
@@ -21,23 +20,26 @@ final class Pipeline: Sendable {
     private let log: Log
     private let sources = SourcePartitions()
     private let ledger = SharedLedger()
-    private let queues: [LaneQueues]
+    /// What the secrets of the configuration were when this was made.
+    let secrets: [String]
+    let queues: [LaneQueues]
+    let workersMetrics: WorkersMetrics
+    let deliveries: [DeliveryService]
     private let workers: [WorkerService]
-    private let deliveries: [DeliveryService]
     private let validations: [ValidationService]
     private let deadLetters: [DeadLetterLoop]
     private let care: [StoreCare]
     private let checks: [CheckLoop]
     private let backlogLimits: [BacklogLimits]
-    private let ingest: IngestService
+    let ingest: IngestService
     private let router: RecordRouter
-    private let health: Health
-    let server: HTTPServer
+    let health: Health
 
     init(_ configuration: Configuration, log: Log) throws(CommandFailure) {
         let wiring = try Wiring(configuration)
         let registry = Registry(entities: wiring.shownEntities, series: configuration.http.series)
         self.wiring = wiring
+        secrets = try configuration.resolvedSecrets()
         self.registry = registry
         self.log = log
         log.show(in: registry)
@@ -60,6 +62,7 @@ final class Pipeline: Sendable {
         let ledger = ledger
         let instance = configuration.kafka.instanceID ?? "\(ProcessInfo.processInfo.hostName):\(getpid())"
         let metrics = MetricsCatalog(registry, group: configuration.kafka.group)
+        workersMetrics = metrics.workers
         let apply = configuration.stores.map { wiring.applySettings(ofStore: $0.name) }
         // Legal entities share an Odoo's limits, whichever stores they are in.
         let servers = OdooServers()
@@ -128,31 +131,23 @@ final class Pipeline: Sendable {
                 settings: wiring.connections, sources: sources, entities: entities, instance: instance),
             metrics: metrics.ingest, log: log)
 
-        // HTTP.
+        // What is shown.
         LaneGauges(registry, lanes: wiring.laneMap.lanes, stores: configuration.stores.map(\.name))
             .refreshAtScrape(of: registry, queues)
-        let health = Health(stores: configuration.stores.map(\.name), workers: workers, ingest: ingest)
-        self.health = health
-        do throws(HTTPServerError) {
-            server = try HTTPServer(host: configuration.http.host, port: configuration.http.port) { request in
-                Endpoints.answer(request, registry: registry, health: health)
-            }
-        } catch {
-            throw CommandFailure(code: .unavailable, message: error.description)
-        }
+        health = Health(stores: configuration.stores.map(\.name), workers: workers, ingest: ingest)
     }
 
     /// Starts everything.
     ///
     /// Waits for the stores, because nothing can be kept without them; returns false when `isStopping` says so
-    /// meanwhile.
-    func start(isStopping: @Sendable () -> Bool) throws(CommandFailure) -> Bool {
-        server.start()
-        log.info("http.listening", [("address", .text("\(wiring.configuration.http.host):\(server.port)"))])
+    /// meanwhile. `waiting` is told each time what is waited for.
+    func start(
+        isStopping: @Sendable () -> Bool, waiting: (String) -> Void
+    ) throws(CommandFailure) -> Bool {
         for (index, store) in wiring.configuration.stores.enumerated() {
-            guard try prepare(store, wiring.connections[index], isStopping) else { return false }
+            guard try prepare(store, wiring.connections[index], isStopping, waiting) else { return false }
+            health.prepared(store.name)
         }
-        health.areStoresPrepared.store(true, ordering: .relaxed)
         for worker in workers { worker.start() }
         for delivery in deliveries { delivery.start() }
         for validation in validations { validation.start() }
@@ -177,7 +172,8 @@ final class Pipeline: Sendable {
 
     /// Migrates or verifies a store; waits while it is away.
     private func prepare(
-        _ store: StoreSettings, _ settings: ConnectionSettings, _ isStopping: @Sendable () -> Bool
+        _ store: StoreSettings, _ settings: ConnectionSettings, _ isStopping: @Sendable () -> Bool,
+        _ waiting: (String) -> Void
     ) throws(CommandFailure) -> Bool {
         while !isStopping() {
             do throws(StoreError) {
@@ -194,10 +190,22 @@ final class Pipeline: Sendable {
                         ("store", .text(store.name)), ("reason", .text(error.description)),
                         ("remedy", "waits and tries again"),
                     ])
+                waiting("store \(store.name)")
                 Thread.sleep(forTimeInterval: 0.5)
             }
         }
         return false
+    }
+
+    /// Migrates or verifies every store at once; one that is away is a failure, and nothing is waited for.
+    func prepareStores() throws(CommandFailure) {
+        for (store, settings) in zip(wiring.configuration.stores, wiring.connections) {
+            do throws(StoreError) {
+                try bringUp(store, settings)
+            } catch {
+                throw CommandFailure(code: .unavailable, message: "store \(store.name): \(error.description)")
+            }
+        }
     }
 
     private func bringUp(_ store: StoreSettings, _ settings: ConnectionSettings) throws(StoreError) {
@@ -218,6 +226,7 @@ final class Pipeline: Sendable {
     /// Returns whether everything polled was done.
     func stop() -> Bool {
         log.info("pipeline.stopping")
+        health.isStopping.store(true, ordering: .relaxed)
         let timeout = wiring.configuration.shutdownTimeout
         let end = ContinuousClock.now + timeout
         let isDrained = ingest.stop()
@@ -234,9 +243,6 @@ final class Pipeline: Sendable {
         for care in care { care.stop(within: bound(0.1)) }
         for loop in checks { loop.stop(within: bound(0.1)) }
         for limits in backlogLimits { limits.stop(within: bound(0.1)) }
-        server.stop()
-        log.info("pipeline.stopped", [("drained", .flag(isDrained))])
-        log.flush()
         return isDrained
     }
 

@@ -2,14 +2,15 @@ import Dispatch
 import Foundation
 import Synchronization
 
-/// SIGTERM and SIGINT as a flag that can be waited for.
+/// SIGTERM and SIGINT as a flag that can be waited for, and SIGHUP as a wish.
 ///
-/// A second signal ends the process at once, which is as safe as being killed.
+/// A second SIGTERM ends the process at once, which is as safe as being killed.
 final class TerminationSignals: Sendable {
     private let count = Atomic(0)
+    private let wishes = Atomic(0)
     private let arrived = DispatchSemaphore(value: 0)
     // Safe: written once in init; kept only so that the sources live.
-    private nonisolated(unsafe) let sources: [any DispatchSourceSignal]
+    private nonisolated(unsafe) var sources: [any DispatchSourceSignal]
 
     init() {
         signal(SIGPIPE, SIG_IGN)
@@ -21,6 +22,16 @@ final class TerminationSignals: Sendable {
             source.setEventHandler { @Sendable [weak self] in self?.received() }
             source.resume()
         }
+        signal(SIGHUP, SIG_IGN)
+        let hangUp = DispatchSource.makeSignalSource(signal: SIGHUP, queue: .global())
+        unsafe sources.append(hangUp)
+        hangUp.setEventHandler { @Sendable [weak self] in self?.wished() }
+        hangUp.resume()
+    }
+
+    private func wished() {
+        wishes.store(1, ordering: .relaxed)
+        arrived.signal()
     }
 
     private func received() {
@@ -31,8 +42,13 @@ final class TerminationSignals: Sendable {
     /// Whether a signal has come.
     var isStopping: Bool { count.load(ordering: .relaxed) > 0 }
 
-    /// Blocks until a signal has come.
-    func wait() {
-        while !isStopping { _ = arrived.wait(timeout: .now() + .seconds(3600)) }
+    /// Blocks until the end is asked for; calls `reload`, on the calling thread, each time that a new configuration is.
+    ///
+    /// Several wishes that come while one is answered are one.
+    func wait(reload: () -> Void = {}) {
+        while !isStopping {
+            _ = arrived.wait(timeout: .now() + .seconds(3600))
+            if !isStopping, wishes.exchange(0, ordering: .relaxed) > 0 { reload() }
+        }
     }
 }

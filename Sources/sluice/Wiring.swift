@@ -60,11 +60,28 @@ struct Wiring {
 
     /// The session settings of a store.
     static func connection(_ store: StoreSettings) throws(CommandFailure) -> ConnectionSettings {
+        var settings = try connection(store, store.url)
+        settings.applicationName = "sluice"
+        settings.searchPath = Migrations.schema
+        return settings
+    }
+
+    /// Where those connect who only read.
+    static func readerConnection(_ store: StoreSettings) throws(CommandFailure) -> ConnectionSettings {
+        try connection(store, store.readerURL ?? store.url)
+    }
+
+    private static func connection(
+        _ store: StoreSettings, _ address: ConfiguredText
+    ) throws(CommandFailure) -> ConnectionSettings {
         do {
-            var settings = try ConnectionSettings(store.url.resolve())
-            settings.applicationName = "sluice"
-            settings.searchPath = Migrations.schema
-            return settings
+            let url = try address.resolve()
+            if let reason = store.refusal(of: url) {
+                throw CommandFailure(code: .configuration, message: "store \(store.name): \(reason)")
+            }
+            return try ConnectionSettings(url)
+        } catch let error as CommandFailure {
+            throw error
         } catch {
             throw CommandFailure(code: .configuration, message: "store \(store.name): \(error)")
         }

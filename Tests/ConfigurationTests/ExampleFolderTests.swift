@@ -151,12 +151,12 @@ import Testing
         try fixture.edit(
             "sluice.json5", "stores: { eu: { url: { env: \"DB\" } } }",
             "store: { migrate: false }, stores: { eu: { url: { env: \"DB\" } }, us: { url: "
-                + "\"postgresql://u@h/d\", migrate: true } }"
+                + "\"postgresql://u@h/d?sslmode=verify-full\", migrate: true } }"
         )
         let stores = try fixture.load().stores
         #expect(stores.map(\.name) == ["eu", "us"])
         #expect(stores.map(\.migrate) == [false, true])
-        #expect(stores[1].url == .plain("postgresql://u@h/d"))
+        #expect(stores[1].url == .plain("postgresql://u@h/d?sslmode=verify-full"))
     }
 
     @Test func whatIsAllowedButDoubtfulIsWarnedOf() throws {

@@ -56,7 +56,13 @@ struct Refusal: Sendable, CustomTestStringConvertible {
                 "2: kafka.dead_letter_topic: must be a topic's name of letters, digits, \".\", \"_\" "
                     + "and \"-\", not \"^all\""
             ),
-            Refusal("sluice.json5", kafka, "\(kafka), insecure: true", "2: kafka.insecure: not built yet"),
+            Refusal(
+                "sluice.json5", kafka, "\(kafka), insecure: 1", "2: kafka.insecure: must be true or false, not a number"
+            ),
+            Refusal(
+                "sluice.json5", kafka, "brokers: [\"127.0.0.1:1\", \"k1:9092\"]",
+                "2: kafka.brokers: a broker that is not on this machine needs kafka.options[\"security.protocol\"]: "
+                    + "\"ssl\" or \"sasl_ssl\", or insecure: true beside it"),
             option("\"group.id\": \"g\"", "group.id: is set by Sluice; say kafka.group"),
             option(
                 "\"enable.auto.commit\": true",
@@ -116,10 +122,12 @@ struct Refusal: Sendable, CustomTestStringConvertible {
             top("http: { listen: \"9464\" },", "4: http.listen: must be address:port, such as \"127.0.0.1:9464\""),
             top(
                 "http: { listen: \"0.0.0.0:9464\" },",
-                "4: http.listen: an address that is not loopback needs http.behind_tls and http.tokens: not built yet"),
+                "4: http.listen: an address that is not loopback needs http.behind_tls: true (a proxy that ends TLS in "
+                    + "front) and http.tokens"),
             top(
-                "http: { tokens: { env: \"T\" },\n    behind_tls: true, series: 100000 },",
-                "4: http.tokens: not built yet", "5: http.behind_tls: not built yet"),
+                "http: { behind_tls: true },",
+                "4: http.behind_tls: needs http.tokens: everybody reaches the proxy"),
+            top("http: { tokens: \"T\" },", "4: http.tokens: \(secretAdvice)"),
             top("http: { series: 999 },", "4: http.series: must be an integer from 1000 to 10000000"),
             top(
                 "budgets: { process: \"8MiB\", lane: \"9MiB\" },",

@@ -25,7 +25,7 @@ extension PipelineTests {
             #expect(WebPage.get(port, "/livez")?.status == 200)
             let page = try #require(WebPage.get(port, "/readyz"))
             #expect(page.status == 503)
-            #expect(page.dependencies == ["stores"])
+            #expect(page.dependencies == ["store demo"])
 
             // PostgreSQL comes, Kafka not yet.
             try cluster.start()

@@ -98,6 +98,9 @@ final class Program {
     /// SIGTERM.
     func terminate() { kill(process.processIdentifier, SIGTERM) }
 
+    /// SIGHUP: reads its configuration anew.
+    func hangUp() { kill(process.processIdentifier, SIGHUP) }
+
     /// SIGSTOP: it does nothing, and does not know.
     func pause() { kill(process.processIdentifier, SIGSTOP) }
 

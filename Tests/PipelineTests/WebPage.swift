@@ -6,10 +6,12 @@ struct WebPage {
     var status: Int
     var body: String
 
-    /// GETs `path` from a loopback port; nil when nobody answers.
+    /// GETs `path` from a loopback port, as who has `token`; nil when nobody answers.
     ///
     /// `version`: of HTTP; servers that keep a connection open, or send in chunks, do neither in 1.0.
-    static func get(_ port: Int, _ path: String, accept: String = "*/*", version: String = "1.1") -> WebPage? {
+    static func get(
+        _ port: Int, _ path: String, accept: String = "*/*", version: String = "1.1", token: String? = nil
+    ) -> WebPage? {
         let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         defer { close(descriptor) }
         var address = sockaddr_in()
@@ -20,7 +22,9 @@ struct WebPage {
             unsafe connect(
                 descriptor, bytes.baseAddress?.assumingMemoryBound(to: sockaddr.self), socklen_t(bytes.count)) == 0
         }
-        let request = Array("GET \(path) HTTP/\(version)\r\nHost: 127.0.0.1\r\nAccept: \(accept)\r\n\r\n".utf8)
+        let field = token.map { "Authorization: Bearer \($0)\r\n" } ?? ""
+        let request = Array(
+            "GET \(path) HTTP/\(version)\r\nHost: 127.0.0.1\r\nAccept: \(accept)\r\n\(field)\r\n".utf8)
         guard isConnected, unsafe send(descriptor, request, request.count, Int32(MSG_NOSIGNAL)) == request.count else {
             return nil
         }

@@ -39,9 +39,9 @@ enum BooksCommand {
     static func read(_ stores: [StoreSettings]) throws(CommandFailure) -> [BookLine] {
         var lines: [BookLine] = []
         for store in stores {
-            var connection = try StoreAccess.connect(store)
+            var session = try StoreAccess.read(store, .everything)
             do throws(PostgresError) {
-                lines += try Books.read(&connection)
+                lines += try Books.read(&session.connection)
             } catch {
                 throw CommandFailure(code: .unavailable, message: "store \(store.name): \(error.message)")
             }

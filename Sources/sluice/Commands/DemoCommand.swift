@@ -61,19 +61,20 @@ enum DemoCommand {
             _ settings: TrafficSettings, rate: Int, port: Int, dropsRow: Bool, stays: Bool, json: Bool
         ) throws(CommandFailure) -> Int32 {
             let path = try stage.writeConfiguration(parkTimeout: "5s", httpPort: port)
-            let pipeline = try Pipeline(
+            let instance = try Instance(
                 ConfigurationSource.load(path: path), log: Log(minimumLevel: json ? .error : .warning))
+            let pipeline = instance.pipeline
             let signals = signals
-            guard try pipeline.start(isStopping: { signals.isStopping }) else { return 1 }
+            guard try instance.start(isStopping: { signals.isStopping }) else { return 1 }
             say("configured   \(path)")
-            say("metrics      http://127.0.0.1:\(pipeline.server.port)/metrics  (/livez, /readyz)\n")
+            say("look         http://127.0.0.1:\(instance.server.port)/  (/metrics, /livez, /readyz, /v1/…)\n")
             let traffic = try send(settings, rate, pipeline)
             var unsettled = try settle(traffic, pipeline)
             if stays, !signals.isStopping {
                 say("\nstays up until Ctrl-C; the configuration: \(path)")
                 signals.wait()
             }
-            if !pipeline.stop() { unsettled.append("the shutdown was cut short") }
+            if !instance.stop() { unsettled.append("the shutdown was cut short") }
             return try conclude(traffic, settings, unsettled: unsettled, dropsRow: dropsRow, json: json)
         }
 

@@ -33,6 +33,20 @@ enum MigrateCommand {
 
 /// Connections of commands.
 enum StoreAccess {
+    /// A session that reads what `sight` says, with the rights of readers.
+    static func read(_ store: StoreSettings, _ sight: ReaderSession.Sight) throws(CommandFailure) -> ReaderSession {
+        // Commands may take longer than requests: somebody waits for the one answer.
+        let settings = ReaderSession.settings(
+            try Wiring.readerConnection(store), statementTimeout: .seconds(30), connectDeadline: .seconds(10))
+        do throws(PostgresError) {
+            var session = try ReaderSession(settings)
+            try session.look(at: sight)
+            return session
+        } catch {
+            throw CommandFailure(code: .unavailable, message: "store \(store.name): \(error.message)")
+        }
+    }
+
     /// A connection to `store`, or the reason why there is none.
     static func connect(_ store: StoreSettings) throws(CommandFailure) -> Connection {
         let settings = try Wiring.connection(store)

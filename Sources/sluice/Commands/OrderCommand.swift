@@ -26,13 +26,19 @@ enum OrderCommand {
             let known = configuration.entities.map(\.name).joined(separator: ", ")
             throw CommandFailure(code: .failed, message: "no legal entity \(entity) is configured; there are \(known)")
         }
-        var connection = try StoreAccess.connect(store)
+        var session = try StoreAccess.read(store, .legalEntities([entity]))
         do {
-            let found = try OrderView.find(reference, legalEntity: entity, &connection)
+            let found = try OrderView.find(reference, legalEntity: entity, &session.connection)
             guard found.orders.count == 1, let orderRef = found.orders.first else {
                 return try show(found, entity, json: arguments.has("json"))
             }
-            guard let view = try OrderView.read(orderRef, legalEntity: entity, &connection) else {
+            let view = try OrderView.read(orderRef, legalEntity: entity, &session.connection)
+            // Before it is shown, so that nobody reads what nobody knows of.
+            try AuditTrail.add(
+                AuditTrail.Act(
+                    actor: "command:\(NSUserName())", role: "admin", action: "order.read", legalEntity: entity,
+                    subject: view?.orderRef ?? "", result: view == nil ? "not_found" : "read"), &session.connection)
+            guard let view else {
                 throw CommandFailure(code: .failed, message: "\(entity) has no order that goes by this reference")
             }
             let page = OrderPage(view: view, entity: settings)
@@ -40,6 +46,8 @@ enum OrderCommand {
             return 0
         } catch let error as StoreError {
             throw CommandFailure(code: .unavailable, message: error.description)
+        } catch let error as PostgresError {
+            throw CommandFailure(code: .unavailable, message: "store \(store.name): \(error.message)")
         } catch let error as CommandFailure {
             throw error
         } catch {
