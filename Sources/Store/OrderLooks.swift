@@ -40,6 +40,9 @@ public struct CheckResult: Sendable {
     public var feeds: [(legalEntity: String, channel: String, isSilent: Bool)] = []
     /// Orders whose document could not be read; they are looked at again later.
     public var unreadable = 0
+
+    /// Nothing yet.
+    public init() {}
 }
 
 /// The checks of a store: one instance at a time does a bite, the others leave it alone.

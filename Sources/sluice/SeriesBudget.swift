@@ -86,10 +86,10 @@ private struct LabelSizes {
             let pairs = CanonicalState.allCases.count * (CanonicalState.allCases.count + 1)
             return family.labels.contains("disposition") ? pairs * 2 : pairs
         }
-        return family.labels.dropFirst().reduce(1) { $0 * values(of: $1) }
+        return family.labels.dropFirst().reduce(1) { $0 * values(of: $1, calls: family.labels.contains("operation")) }
     }
 
-    private func values(of label: String) -> Int {
+    private func values(of label: String, calls: Bool) -> Int {
         switch label {
         case "channel": channels
         case "warehouse": warehouses
@@ -99,8 +99,8 @@ private struct LabelSizes {
         case "code": ExceptionCode.allCases.count
         case "flow": Flow.allCases.count
         case "operation": Self.operations
-        case "result": Self.results
-        case "verdict": 2
+        case "result": calls ? Self.results : 2
+        case "verdict", "attempt": 2
         default: 1
         }
     }
