@@ -95,6 +95,8 @@ final class Program {
         return try #require(found, report)
     }
 
+    var processIdentifier: Int32 { process.processIdentifier }
+
     /// SIGTERM.
     func terminate() { kill(process.processIdentifier, SIGTERM) }
 

@@ -103,7 +103,7 @@ function showLanes(reply) {
     ["Waiting", (l) => number(l.events), true],
     ["KiB", (l) => number(Math.ceil(l.bytes / 1024)), true],
     ["Oldest", (l) => l.oldest_seconds.toFixed(1) + " s", true],
-  ], busy.slice(0, shown), "No event waits."));
+  ], busy.slice(0, 20), "No event waits."));
 }
 
 function showPartitions(reply) {
@@ -115,7 +115,7 @@ function showPartitions(reply) {
     ["Records", (p) => number(p.lag_records), true],
     ["Age", (p) => span(p.lag_seconds), true],
     ["Status", (p) => [p.status, tone(p.status)]],
-  ], rows.slice(0, shown), "No partition is read here."));
+  ], rows.slice(0, 20), "No partition is read here."));
 }
 
 async function refresh() {
