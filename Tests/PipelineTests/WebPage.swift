@@ -10,7 +10,7 @@ struct WebPage {
     ///
     /// `version`: of HTTP; servers that keep a connection open, or send in chunks, do neither in 1.0.
     static func get(
-        _ port: Int, _ path: String, accept: String = "*/*", version: String = "1.1", token: String? = nil
+        _ port: Int, _ path: String, token: String? = nil, accept: String = "*/*", version: String = "1.1"
     ) -> WebPage? {
         let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         defer { close(descriptor) }

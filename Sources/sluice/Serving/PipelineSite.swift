@@ -49,7 +49,7 @@ extension Pipeline {
 
     private func metricsPage(_ request: HTTPRequest) -> HTTPResponse {
         let page = registry.page(accept: request.header("accept"), legalEntity: request.parameter("legal_entity"))
-        guard let page else { return .problem(404, "no such legal entity") }
+        guard let page else { return Problem(404, "There is no such legal entity.").response }
         return .bytes(200, type: page.contentType, page.bytes)
     }
 
