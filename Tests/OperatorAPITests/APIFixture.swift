@@ -75,7 +75,10 @@ final class APIFixture: Sendable {
             }
         },
         faults: { [] }, reasons: { [Live.Reason(dependency: "kafka", reason: "no broker is reached")] },
-        metrics: { _ in .text(200, "# EOF\n") })
+        metrics: { request in
+            request.parameter("legal_entity") == "CHARLIE"
+                ? Problem(404, "There is no such legal entity.").response : .text(200, "# EOF\n")
+        })
 
     /// The reply of `path` for who has `token`.
     func get(_ path: String, token: String? = nil) -> HTTPResponse {

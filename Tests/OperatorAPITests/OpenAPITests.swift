@@ -99,6 +99,7 @@ import Testing
             all.append((route, "\(route.rawValue)?limit=1", admin))
             all.append((route, "\(route.rawValue)?limit=0", admin))
         }
+        all.append((.metrics, "/metrics?legal_entity=CHARLIE", nil))
         all.append((.partitions, "/v1/partitions?limit=1001", admin))
         all.append((.partitions, "/v1/partitions?limit=1", admin))
         all.append((.exceptions, "/v1/exceptions?status=resolved", admin))
