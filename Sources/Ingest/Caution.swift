@@ -6,9 +6,9 @@
 /// group in hand they are taken one at a time: who ends the process then is known, and after three ends it becomes a
 /// dead letter without being looked at.
 ///
-/// Pure. A `kill -9` looks the same, and costs little: no record is given up that was not alone in hand. One that was in
-/// hand at such an end is taken again only after a rest with nothing in hand: who is killed for another reason, again and
-/// again, most likely ends in that rest, which counts for nothing.
+/// Pure. A `kill -9` looks the same, and costs little: no record is given up that was not alone in hand. One that was
+/// in hand at such an end is taken again only after a rest with nothing in hand: who is killed for another reason,
+/// again and again, most likely ends in that rest, which counts for nothing.
 struct Caution {
     /// Ends without a word, in a row, after which records are taken with care.
     static let uncleanEnds = 2

@@ -167,7 +167,12 @@ import Testing
         }
         #expect(second.assigned.isEmpty)
         #expect(first.assigned.count == 2)
-        try first.commit([PartitionOffset(revoked[0], 0)], within: .seconds(10))
+        do {
+            try first.commit([PartitionOffset(revoked[0], 0)], within: .seconds(10))
+        } catch {
+            // A group may take no commits at such a time: what was read is read again by the next.
+            #expect(error.code == .rebalanceInProgress)
+        }
         try first.unassign(revoked)
         while second.assigned.isEmpty, ContinuousClock.now < end {
             _ = try round(&first)
