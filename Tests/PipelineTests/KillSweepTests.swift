@@ -139,7 +139,7 @@ extension PipelineTests {
         }
 
         private static func show(_ deaths: [Death], _ seed: UInt64) {
-            print("kill sweep: seed \(seed); books, offsets and Odoo as promised after each, all states as undisturbed")
+            print("kill sweep: seed \(seed); what was found after each kill (the states are compared behind the last)")
             print(
                 "| # | call x n | ms | with outcome | ledgered | to be polled again | in Odoo | not noted yet |"
             )
