@@ -13,17 +13,20 @@ final class TerminationSignals: Sendable {
     private nonisolated(unsafe) var sources: [any DispatchSourceSignal]
 
     init() {
+        // A queue of its own has a thread whenever it needs one. The global queues may have none left for long: visits
+        // that wait for a destination hold them.
+        let queue = DispatchQueue(label: "sluice.signals", qos: .userInteractive)
         signal(SIGPIPE, SIG_IGN)
         unsafe sources = [SIGTERM, SIGINT].map { number in
             signal(number, SIG_IGN)
-            return DispatchSource.makeSignalSource(signal: number, queue: .global())
+            return DispatchSource.makeSignalSource(signal: number, queue: queue)
         }
         for source in unsafe sources {
             source.setEventHandler { @Sendable [weak self] in self?.received() }
             source.resume()
         }
         signal(SIGHUP, SIG_IGN)
-        let hangUp = DispatchSource.makeSignalSource(signal: SIGHUP, queue: .global())
+        let hangUp = DispatchSource.makeSignalSource(signal: SIGHUP, queue: queue)
         unsafe sources.append(hangUp)
         hangUp.setEventHandler { @Sendable [weak self] in self?.wished() }
         hangUp.resume()
