@@ -20,6 +20,12 @@ import Testing
         fixture.sink.taken.map(\.source).filter { store.sources[$0.partition]?.partition == partition }.map(\.offset)
     }
 
+    /// With them a record above a megabyte is a giant.
+    private static let smallAnswers = [
+        ("receive.message.max.bytes", "1048576"), ("fetch.max.bytes", "1000000"), ("message.max.bytes", "1000000"),
+        ("fetch.message.max.bytes", "100000"),
+    ]
+
     /// Goal: a damaged batch, with records behind it and without, becomes one dead letter an offset, and no more.
     @Test(arguments: RawProduce.Damage.allCases)
     func aBatchThatDoesNotOpenIsSteppedOver(damage: RawProduce.Damage) throws {
@@ -65,10 +71,7 @@ import Testing
         for partition: Int32 in 0...2 { try broker.produce(events(topic, 2, partition: partition)) }
         let fixture = IngestFixture(
             broker, topics: [topic], group: group, store: store,
-            options: [
-                ("receive.message.max.bytes", "1048576"), ("fetch.max.bytes", "1000000"),
-                ("message.max.bytes", "1000000"), ("fetch.message.max.bytes", "100000"),
-            ])
+            options: Self.smallAnswers)
         fixture.sink.complete(always: true)
         try fixture.service.start()
         let sources = (0...2).map { TopicPartition(topic, $0) }
@@ -102,10 +105,7 @@ import Testing
         let giant = OutgoingRecord(topic: topic, partition: 0, value: [UInt8](repeating: 65, count: 1_200_000))
         let fixture = IngestFixture(
             broker, topics: [topic], group: group, store: store,
-            options: [
-                ("receive.message.max.bytes", "1048576"), ("fetch.max.bytes", "1000000"),
-                ("message.max.bytes", "1000000"), ("fetch.message.max.bytes", "100000"),
-            ])
+            options: Self.smallAnswers)
         fixture.sink.complete(always: true)
         try fixture.service.start()
         let load = try Producer(broker.clientSettings())
