@@ -278,9 +278,10 @@ struct DeliveryDesk {
         do throws(PostgresError) {
             measured = try Backlog.measure(&connection)
         } catch { throw StoreError("the backlog cannot be measured", underlying: error) }
+        let byEntity = Dictionary(measured.map { ($0.legalEntity, $0) }) { first, _ in first }
         for (index, destination) in service.destinations.enumerated() {
             let entity = destination.settings.legalEntity
-            let found = measured.first { $0.legalEntity == entity }
+            let found = byEntity[entity]
             let orders = Double(found?.orders ?? 0)
             service.metrics.spaced.with(entity).set(Double(self.orders[index].spacedRows))
             service.metrics.backlogOrders.with(entity).set(orders)
