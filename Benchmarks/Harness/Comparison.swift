@@ -43,11 +43,11 @@ enum FloorComparison {
                     """
                 ]),
             Variation(
-                name: "copy, keys with their selective column second",
+                name: "copy, keys with their selective column last",
                 changes: [
                     """
                     ALTER TABLE journal DROP CONSTRAINT journal_pkey,
-                        ADD PRIMARY KEY (legal_entity, event_id, channel)
+                        ADD PRIMARY KEY (legal_entity, channel, event_id)
                     """
                 ]),
             Variation(

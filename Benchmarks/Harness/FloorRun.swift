@@ -18,7 +18,9 @@ struct FloorRun {
         /// As `copyUpsertAll`, and references and backlog marks of every order of the batch by INSERT ... ON CONFLICT,
         /// whether they are there or not: what a pipeline does that remembers nothing of them.
         case copyMarkAll
-        /// Prepared INSERT ... SELECT unnest ... ON CONFLICT for everything.
+        /// As `copy`, with `unnest` in FROM for the orders that have a row.
+        case copyFromUnnest
+        /// Prepared INSERT ... SELECT ... FROM unnest ... ON CONFLICT for everything.
         case insert
     }
 
@@ -33,6 +35,25 @@ struct FloorRun {
         FROM unnest($1::bigint[], $2::bigint[], $4::timestamptz[], $5::smallint[], $6::text[], $7::text[], $8::text[],
                     $9::smallint[]) AS r(n, v, t, s, e, k, d, c)
         WHERE o.legal_entity = r.e AND o.order_ref = r.k AND o.revision = r.n - 1
+        """)
+
+    /// The same as Sluice's `writeOrders`, as most people would write it: with `unnest` in FROM.
+    static let insertOrders = Statement(
+        "bench_insert_orders",
+        """
+        INSERT INTO orders AS o (revision, version, updated_at, state_since, state, legal_entity, order_ref, document,
+                                 told_class, told_revision)
+        SELECT n, v, $3::timestamptz, t, s, e, k, d, c, CASE WHEN c IS NOT NULL THEN n END
+        FROM unnest($1::bigint[], $2::bigint[], $4::timestamptz[], $5::smallint[], $6::text[], $7::text[], $8::text[],
+                    $9::smallint[]) AS r(n, v, t, s, e, k, d, c)
+        ON CONFLICT (legal_entity, order_ref) DO UPDATE
+        SET revision = excluded.revision, version = excluded.version, updated_at = excluded.updated_at,
+            state_since = excluded.state_since, state = excluded.state, document = excluded.document,
+            told_class = LEAST(o.told_class, excluded.told_class),
+            told_revision = CASE WHEN o.told_class <= excluded.told_class OR excluded.told_class IS NULL
+                            THEN o.told_revision ELSE excluded.revision END
+        WHERE o.revision = excluded.revision - 1
+        RETURNING CASE WHEN told_revision = revision THEN order_ref END
         """)
 
     let stage: Stage
@@ -59,13 +80,18 @@ struct FloorRun {
             return try measure(batches) { batch, connection throws(PostgresError) in
                 try Self.send(batch, &connection)
             }
-        case .copy, .copyUpsertAll, .copyUpdate, .copyMarkAll:
+        case .copy, .copyUpsertAll, .copyUpdate, .copyMarkAll, .copyFromUnnest:
             let batches = try rows.make { rows, draft in
                 var batch = rows.encodeCopies(draft, upsertsAll: way == .copyUpsertAll || way == .copyMarkAll)
                 if way == .copyMarkAll { rows.markAll(draft, &batch) }
                 return batch
             }
-            let statement = way == .copyUpdate ? Self.updateOrders : ApplyStatements.writeOrders
+            let statement =
+                switch way {
+                case .copyUpdate: Self.updateOrders
+                case .copyFromUnnest: Self.insertOrders
+                default: ApplyStatements.writeOrders
+                }
             return try measure(batches) { batch, connection throws(PostgresError) in
                 try Self.send(batch, statement, &connection)
             }
@@ -94,7 +120,7 @@ struct FloorRun {
         try connection.query(FloorRows.insertJournal, batch.journal)
         if let duplicates = batch.duplicates { try connection.query(ApplyStatements.insertDuplicates, duplicates) }
         try connection.query(ReferenceStatements.learn, batch.references)
-        try connection.query(ApplyStatements.writeOrders, batch.orders)
+        try connection.query(insertOrders, batch.orders)
         try connection.query(ApplyStatements.markBacklog, batch.backlog)
         try connection.execute("COMMIT")
     }

@@ -22,6 +22,8 @@ public final class IngestMetrics: Sendable {
     let assignedPartitions: Gauge
     /// Partitions given, taken back and lost.
     let rebalances: CounterFamily
+    /// How often partitions stood back for others.
+    let fetchTurns: Counter
 
     /// Takes what the library tells of itself.
     let statistics: @Sendable (String) -> Void
@@ -76,6 +78,9 @@ public final class IngestMetrics: Sendable {
         rebalances = registry.counter(
             "sluice_ingest_partition_changes_total", help: "Partitions assigned, revoked and lost.",
             labels: ["change"])
+        fetchTurns = registry.counter(
+            "sluice_ingest_fetch_turns_total", help: "Times that partitions were paused until others had their turn."
+        ).with()
     }
 
     /// The handles of one partition, resolved once.

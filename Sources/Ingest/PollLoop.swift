@@ -18,6 +18,8 @@ struct PollLoop: ~Copyable {
     static let surveyInterval = 0.5
     /// Seconds between two questions to the brokers about the logs of partitions that are in doubt.
     static let questionInterval = 2.0
+    /// Seconds that a look at the turns may cost for each partition, as a share of the time between two: a twentieth.
+    static let turnCost = 0.000_02
     /// Seconds without commits after giving partitions back, if no new assignment comes.
     static let longestRebalance = 15.0
     /// The same after a commit that was refused because of a rebalance.
@@ -78,6 +80,9 @@ struct PollLoop: ~Copyable {
     var pressure = Pressure.none
     var answer = BackPressure.Answer.poll
     var backPressure = BackPressure()
+    var turns = FetchTurns()
+    var lastTurns = 0.0
+    var turnsTold = 0
     var wakeRule = WakeRule()
     /// Partitions whose next offset may be unreadable; paused until that is known.
     var suspects: [TopicPartition: Suspect] = [:]
@@ -148,20 +153,19 @@ struct PollLoop: ~Copyable {
         var behind = resumed
         resumed = []
         var rule = wakeRule
-        if rule.polled(records, isBehind: { mayAllSleep || !partitionsBehind().isEmpty }) {
-            behind.formUnion(mayAllSleep ? Array(consumer.assigned.subtracting(consumer.paused)) : partitionsBehind())
+        let open = consumer.assigned.subtracting(consumer.paused)
+        if rule.polled(records, isBehind: { mayAllSleep || !partitionsBehind(open).isEmpty }) {
+            behind.formUnion(mayAllSleep ? open : partitionsBehind(open))
             mayAllSleep = false
         }
         wakeRule = rule
         consumer.wake(Array(behind.prefix(Self.mostWoken)))
     }
 
-    /// Partitions being read whose log has records that were not polled, as far as the last fetch told.
-    private func partitionsBehind() -> [TopicPartition] {
-        held.keys.filter { source in
-            guard !consumer.paused.contains(source), let index = held[source]?.index,
-                let high = consumer.highWatermark(source)
-            else { return false }
+    /// Those of `sources` whose log has records that were not polled, as far as the last fetch told.
+    private func partitionsBehind(_ sources: Set<TopicPartition>) -> Set<TopicPartition> {
+        sources.filter { source in
+            guard let index = held[source]?.index, let high = consumer.highWatermark(source) else { return false }
             return high > intake.expected(index) ?? 0
         }
     }
@@ -183,11 +187,31 @@ struct PollLoop: ~Copyable {
         let wanted =
             switch answer {
             // While one partition has room the full ones are paused at once: it must not wait for them.
-            case .poll: full
+            case .poll: full.union(standingBack(staying.subtracting(full)))
             case .hold: consumer.paused.subtracting(stopped)
             case .pause: staying
             }
         setPaused(wanted.union(stopped))
+    }
+
+    /// Which of `open` are to let others go first.
+    private mutating func standingBack(_ open: Set<TopicPartition>) -> [TopicPartition] {
+        let now = monotonicSeconds()
+        if now - lastTurns >= max(0.005, Self.turnCost * Double(open.count)) {
+            lastTurns = now
+            let behind = partitionsBehind(open)
+            turns.look(
+                open.compactMap { source in
+                    held[source].map {
+                        FetchTurns.Seat(
+                            partition: $0.index, next: intake.expected($0.index), isBehind: behind.contains(source))
+                    }
+                }, now: now)
+            shared.metrics.fetchTurns.add(turns.count - turnsTold)
+            turnsTold = turns.count
+        }
+        let standing = turns.standingBack
+        return standing.isEmpty ? [] : open.filter { held[$0].map { standing.contains($0.index) } ?? false }
     }
 
     private mutating func setPaused(_ wanted: Set<TopicPartition>) {

@@ -28,7 +28,8 @@ extension PollLoop {
             one.handles.lagSeconds.set(one.lag.seconds(now: now, records: records, age: age))
             let status = one.watch.observe(
                 now: now, committed: one.confirmed, polled: polled, lag: records, unread: unread,
-                isPaused: consumer.paused.contains(source) && suspects[source] == nil, isReachable: !isBrokerAway,
+                isPaused: consumer.paused.contains(source) && suspects[source] == nil
+                    && !turns.standingBack.contains(one.index), isReachable: !isBrokerAway,
                 limit: seconds(shared.settings.stallAfter))
             one.handles.status.set((leaving.contains(source) ? .revoked : status).rawValue)
             held[source] = one

@@ -177,15 +177,17 @@ public enum ApplyStatements {
     /// smallint[] state, text[] legal_entity, text[] order_ref, text[] document, smallint[] class of its delivery or
     /// NULL -> for each, in this sequence, its order_ref where the backlog has to be told that the order is behind,
     /// else NULL.
-    /// Fewer rows than given: some order was written by another instance meanwhile.
+    /// Fewer rows than given: some order was written by another instance meanwhile. `unnest` stands in the list of what
+    /// is selected, because PostgreSQL keeps what it gives in FROM in a store of its own first, documents too.
     public static let writeOrders = Statement(
         "write_orders",
         """
         INSERT INTO orders AS o (revision, version, updated_at, state_since, state, legal_entity, order_ref, document,
                                  told_class, told_revision)
         SELECT n, v, $3::timestamptz, t, s, e, k, d, c, CASE WHEN c IS NOT NULL THEN n END
-        FROM unnest($1::bigint[], $2::bigint[], $4::timestamptz[], $5::smallint[], $6::text[], $7::text[], $8::text[],
-                    $9::smallint[]) AS r(n, v, t, s, e, k, d, c)
+        FROM (SELECT unnest($1::bigint[]) AS n, unnest($2::bigint[]) AS v, unnest($4::timestamptz[]) AS t,
+                     unnest($5::smallint[]) AS s, unnest($6::text[]) AS e, unnest($7::text[]) AS k,
+                     unnest($8::text[]) AS d, unnest($9::smallint[]) AS c) AS r
         ON CONFLICT (legal_entity, order_ref) DO UPDATE
         SET revision = excluded.revision, version = excluded.version, updated_at = excluded.updated_at,
             state_since = excluded.state_since, state = excluded.state, document = excluded.document,
@@ -207,8 +209,10 @@ public enum ApplyStatements {
         INSERT INTO orders AS o (revision, version, updated_at, state_since, state, legal_entity, order_ref, document,
                                  told_class, told_revision, alias_of, look_at)
         SELECT n, v, $3::timestamptz, t, s, e, k, d, c, CASE WHEN c IS NOT NULL THEN n END, a, l
-        FROM unnest($1::bigint[], $2::bigint[], $4::timestamptz[], $5::smallint[], $6::text[], $7::text[], $8::text[],
-                    $9::smallint[], $10::text[], $11::timestamptz[]) AS r(n, v, t, s, e, k, d, c, a, l)
+        FROM (SELECT unnest($1::bigint[]) AS n, unnest($2::bigint[]) AS v, unnest($4::timestamptz[]) AS t,
+                     unnest($5::smallint[]) AS s, unnest($6::text[]) AS e, unnest($7::text[]) AS k,
+                     unnest($8::text[]) AS d, unnest($9::smallint[]) AS c, unnest($10::text[]) AS a,
+                     unnest($11::timestamptz[]) AS l) AS r
         ON CONFLICT (legal_entity, order_ref) DO UPDATE
         SET revision = excluded.revision, version = excluded.version, updated_at = excluded.updated_at,
             state_since = excluded.state_since, state = excluded.state, document = excluded.document,

@@ -29,7 +29,7 @@ public enum Books {
     private static let balance = Statement(
         "books_balance",
         """
-        WITH marks AS (
+        WITH marks AS MATERIALIZED (
             SELECT p.id AS source_partition, COALESCE(s.below_offset, -9223372036854775808) AS sealed,
                    (SELECT max(next_offset) FROM partition_ledger l WHERE l.source_partition = p.id) AS next_offset
             FROM source_partitions p LEFT JOIN sealed_partitions s ON s.source_partition = p.id

@@ -341,7 +341,7 @@ struct BatchPlan: Sendable {
                 guard case .event(let event) = items[journal[row].item] else { return KeyRank(entity: -1, index: row) }
                 let start = Int(event.eventID.start)
                 return KeyRank(
-                    entity: event.entity, channel: event.channel, index: row,
+                    entity: event.entity, index: row,
                     event.bytes.span.extracting(start..<start + Int(event.eventID.count)))
             })
     }
@@ -361,7 +361,7 @@ struct BatchPlan: Sendable {
             orders.indices.compactMap { index in
                 guard orders[index].isDirty else { return nil }
                 let ref = orders[index].ref.utf8.span
-                return KeyRank(entity: orders[index].entity, channel: 0, index: index, ref)
+                return KeyRank(entity: orders[index].entity, index: index, ref)
             })
     }
 }

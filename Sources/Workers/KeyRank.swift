@@ -1,5 +1,5 @@
-// Rows are written in key order: legal entity, channel, then bytes. Indexes of the configuration follow the names'
-// order.
+// Rows are written in key order: legal entity, then the bytes of the event id or of the order's reference. Indexes of
+// the configuration follow the names' order.
 
 /// Place of a row among those of its table.
 ///
@@ -7,20 +7,20 @@
 /// that agree so far stay in the sequence in which they came: the sequence only has to be the same for two transactions
 /// that lock the same rows, and rows that differ later than this meet as deadlocks at worst, which are retried.
 struct KeyRank {
-    private let owner: UInt64
+    private let owner: UInt32
     private var words: (UInt64, UInt64, UInt64) = (0, 0, 0)
     /// The row.
     let index: Int
 
     /// A row that sorts by nothing else.
     init(entity: Int32, index: Int) {
-        owner = UInt64(UInt32(bitPattern: entity)) << 32
+        owner = UInt32(bitPattern: entity)
         self.index = index
     }
 
-    /// The row at `index`, by entity, channel and bytes.
-    init(entity: Int32, channel: Int32, index: Int, _ bytes: Span<UInt8>) {
-        owner = UInt64(UInt32(bitPattern: entity)) << 32 | UInt64(UInt32(bitPattern: channel))
+    /// The row at `index`, by entity and bytes.
+    init(entity: Int32, index: Int, _ bytes: Span<UInt8>) {
+        owner = UInt32(bitPattern: entity)
         self.index = index
         words = (Self.word(bytes, 0), Self.word(bytes, 8), Self.word(bytes, 16))
     }

@@ -138,6 +138,70 @@ extension PipelineTests {
             expectNoDeadLetterOfTheStore(stage)
         }
 
+        private static let smallVolume = environment["SLUICE_SMALL_VOLUME"]
+
+        /// Goal: a volume that is full, whatever the server makes of it, delays and loses nothing.
+        ///
+        /// Method: the cluster lies on the volume that `SLUICE_SMALL_VOLUME` names, of some 250 MiB and its own, which a
+        /// file fills. The server refuses what it cannot extend, and ends itself where it cannot write its log; then it
+        /// is started once there is room.
+        @Test(.enabled(if: smallVolume != nil, "needs SLUICE_SMALL_VOLUME, a folder on a small volume of its own"))
+        func aFullVolumeOnlyDelays() throws {
+            var options = EmbeddedPostgreSQL.Options()
+            options.parent = Self.smallVolume
+            let cluster = try EmbeddedPostgreSQL(options)
+            let stage = try stage(cluster)
+            let pipeline = try stage.run()
+            let port = try stage.port(of: pipeline)
+            _ = try pipeline.waitForLog("partition.assigned")
+            let sender = try Self.workload.send(to: stage, rate: 40)
+            try #require(eventually(within: Program.patience) { stage.outcomes > 100 }, pipeline.report)
+            let filler = try Filler(in: cluster.folder)
+            defer { filler.remove() }
+            try #require(
+                eventually(within: Program.patience) {
+                    filler.fill()
+                    return !pipeline.logged("store.batch_failed").isEmpty
+                }, pipeline.report)
+            #expect(WebPage.get(port, "/livez")?.status == 200)
+            let states = Set(pipeline.logged("store.batch_failed").map { $0["sqlstate"] as? String ?? "none" })
+            filler.remove()
+            let isUp = (try? Connection(ConnectionSettings(cluster.url(database: "sluice")))) != nil
+            if !isUp {
+                try? cluster.stop(.immediate)
+                try cluster.start()
+            }
+            let result = try Self.workload.end(stage, sender, pipeline)
+            expectSame(result, try Self.calm.get())
+            expectNoDeadLetterOfTheStore(stage)
+            print("full volume: \(states.sorted()), the server \(isUp ? "stayed" : "ended itself and was started")")
+        }
+
+        /// A file that takes all the room that is left.
+        private struct Filler {
+            private let path: String
+            private let handle: FileHandle
+
+            init(in folder: String) throws {
+                path = "\(folder)/filler"
+                try #require(FileManager.default.createFile(atPath: path, contents: nil))
+                handle = try #require(FileHandle(forWritingAtPath: path))
+            }
+
+            /// Takes what is free, to the last page.
+            func fill() {
+                for size in [1 << 20, 4096] {
+                    let block = Data(repeating: 1, count: size)
+                    while (try? handle.write(contentsOf: block)) != nil {}
+                }
+            }
+
+            func remove() {
+                try? handle.truncate(atOffset: 0)
+                try? FileManager.default.removeItem(atPath: path)
+            }
+        }
+
         /// Goal: a process that stands still with a transaction open keeps its rows no longer than its session may be
         /// idle, and another goes on.
         @Test func aZombiesTransactionEndsByItself() throws {

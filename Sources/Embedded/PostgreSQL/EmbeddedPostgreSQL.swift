@@ -16,6 +16,8 @@ public final class EmbeddedPostgreSQL: Sendable {
         public var port: Int?
         /// The folder with the server's binaries; nil looks for the newest.
         public var binaries: String?
+        /// The folder in which the cluster's own is made, with a path of at most 60 bytes; nil for the system's.
+        public var parent: String?
         /// Further settings for `postgresql.conf`, as (name, value).
         public var settings: [(name: String, value: String)] = []
 
@@ -50,7 +52,7 @@ public final class EmbeddedPostgreSQL: Sendable {
         let searchPath = ProcessInfo.processInfo.environment["PATH"] ?? ""
         binaries = try PostgreSQLBinaries(in: options.binaries, searchPath: searchPath)
         password = (0..<4).map { _ in String(UInt32.random(in: .min ... .max), radix: 36) }.joined()
-        folder = try Self.makeFolder()
+        folder = try Self.makeFolder(in: options.parent)
         port = options.port == 0 ? try Self.freePort() : options.port
         // From here on the watchdog removes the folder, also when the rest fails.
         watchdog = try PostgreSQLWatchdog(
@@ -123,9 +125,9 @@ public final class EmbeddedPostgreSQL: Sendable {
     }
 
     /// A folder with a short path, because a socket's path has room for 107 bytes.
-    private static func makeFolder() throws(EmbeddedPostgreSQLError) -> String {
-        let parent = FileManager.default.temporaryDirectory.path
-        let base = parent.utf8.count > 60 ? "/tmp" : parent
+    private static func makeFolder(in parent: String?) throws(EmbeddedPostgreSQLError) -> String {
+        let usual = FileManager.default.temporaryDirectory.path
+        let base = parent ?? (usual.utf8.count > 60 ? "/tmp" : usual)
         var template = Array("\(base)/sluice-postgres-XXXXXX".utf8CString)
         guard unsafe mkdtemp(&template) != nil else {
             throw EmbeddedPostgreSQLError(.systemFailed, "no temporary folder in \(base): errno \(errno)")

@@ -1,0 +1,96 @@
+/// Whose records are fetched next, when several partitions have more than can be taken.
+///
+/// The library fetches its partitions in turn, but begins with the same ones each time its queue was full, and a broker
+/// answers with the first batch whole, whatever bound it was given: those partitions would be read to their end before
+/// the others begin. So whoever waits while the others get `records` of each has them stand back, paused, until all
+/// that wait have got something. A pause throws away what was fetched ahead of a partition: one answer for a turn.
+///
+/// Pure.
+struct FetchTurns {
+    /// A partition that may be polled.
+    struct Seat {
+        let partition: Int32
+        /// The offset to be polled next; nil: at the oldest record.
+        let next: Int64?
+        /// Whether the log has more.
+        let isBehind: Bool
+    }
+
+    /// Records of others, for each partition that is behind, after which one waits.
+    static let records: Int64 = 2_048
+    /// The same, at most.
+    static let mostRecords: Int64 = 8_192
+    /// Seconds without a turn after which nobody stands back any more: what lies next may be nothing that anybody can
+    /// read.
+    static let patience = 0.25
+
+    private struct Turn {
+        var next: Int64?
+        /// How much all had got when it last got something, or began to wait.
+        var mark: Int64
+        /// Whether that was something.
+        var hasGot = false
+        /// The others stood back in vain: it counts again when it gets something.
+        var isSkipped = false
+    }
+
+    private var turns: [Int32: Turn] = [:]
+    /// Records that all have got.
+    private var total: Int64 = 0
+    /// When one that waits last had a turn, while others stand back.
+    private var movedAt: Double?
+    /// Who was waiting at the last look.
+    private var awaited: Set<Int32> = []
+    /// Partitions that are to be paused.
+    private(set) var standingBack: Set<Int32> = []
+    /// How often others stood back.
+    private(set) var count = 0
+
+    /// Looks who has got how much.
+    ///
+    /// `seats`: all partitions that nothing else keeps from being polled; `now`: seconds.
+    mutating func look(_ seats: [Seat], now: Double) {
+        let before = turns
+        turns = [:]
+        var got: Set<Int32> = []
+        for seat in seats {
+            let last = before[seat.partition]?.next
+            guard let next = seat.next, last == nil ? before[seat.partition] != nil : last != next else { continue }
+            got.insert(seat.partition)
+            total += max(0, next - (last ?? next))
+        }
+        for seat in seats {
+            var turn = before[seat.partition] ?? Turn(next: seat.next, mark: total)
+            turn.next = seat.next
+            if got.contains(seat.partition) {
+                turn = Turn(next: seat.next, mark: total, hasGot: true)
+            } else if !seat.isBehind {
+                turn = Turn(next: seat.next, mark: total)
+            }
+            turns[seat.partition] = turn
+        }
+        let behind = seats.filter(\.isBehind).map(\.partition)
+        let limit = min(Self.mostRecords, Self.records * Int64(behind.count))
+        func waits(_ partition: Int32) -> Bool {
+            guard let turn = turns[partition], !turn.isSkipped else { return false }
+            return total - turn.mark >= limit
+        }
+        let waiting = behind.filter { waits($0) && !standingBack.contains($0) }
+        guard let movedAt else {
+            if waiting.isEmpty { return }
+            self.movedAt = now
+            awaited = Set(waiting)
+            count += 1
+            standingBack = Set(behind.filter { turns[$0]?.hasGot == true && !waits($0) })
+            return
+        }
+        standingBack.formUnion(got)
+        let hasMoved = !awaited.isDisjoint(with: got)
+        if hasMoved { self.movedAt = now }
+        awaited = Set(waiting)
+        guard waiting.isEmpty || (!hasMoved && now - movedAt >= Self.patience) else { return }
+        for partition in waiting { turns[partition]?.isSkipped = true }
+        self.movedAt = nil
+        standingBack = []
+    }
+}
