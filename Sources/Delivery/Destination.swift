@@ -126,11 +126,16 @@ final class Destination: Sendable {
 
     // MARK: Visits
 
+    /// How many visits may be under way at most.
+    var mostVisits: Int { Self.visitsAtOnce(concurrency: settings.maximumConcurrency) }
+
     /// How many visits may be under way now: one while the breaker tries whether the destination is back, none while
     /// it is open.
-    var visitLimit: Int {
-        server.breaker.name == .closed
-            ? Self.visitsAtOnce(concurrency: settings.maximumConcurrency) : server.mayTry() ? 1 : 0
+    ///
+    /// `trying`: the one is the caller's then, of all that share the server; else it is only looked.
+    func visitLimit(trying: Bool) -> Int {
+        guard server.breaker.name != .closed else { return mostVisits }
+        return !trying || server.mayTry() ? 1 : 0
     }
 
     /// Whether calls go to it at all.
