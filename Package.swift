@@ -56,6 +56,7 @@ let package = Package(
                 .embedInCode("Migrations/011_ownership.sql"),
                 .embedInCode("Migrations/012_readers.sql"),
                 .embedInCode("Migrations/013_keys.sql"),
+                .embedInCode("Migrations/014_turns.sql"),
             ]),
         stage("Workers", ["Store", "Postgres", "OrderEvents", "Orders", "Partitioner", "Metrics"]),
         stage("Odoo"),

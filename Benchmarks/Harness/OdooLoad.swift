@@ -175,9 +175,14 @@ final class OdooRun {
 
     /// Waits until nothing is due; false: not within `bound`.
     func drain(within bound: Duration) throws -> Bool {
+        try reaches(0, "SELECT count(*) FROM backlog", within: bound)
+    }
+
+    /// Waits until `sql` gives `value`; false: not within `bound`.
+    func reaches(_ value: Int64, _ sql: String, within bound: Duration) throws -> Bool {
         let end = ContinuousClock.now + bound
         while ContinuousClock.now < end {
-            if try number("SELECT count(*) FROM backlog") == 0 { return true }
+            if try number(sql) == value { return true }
             usleep(20_000)
         }
         return false

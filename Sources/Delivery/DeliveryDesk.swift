@@ -5,6 +5,7 @@ internal import OrderEvents
 internal import Orders
 internal import Postgres
 internal import Store
+internal import Synchronization
 
 /// The thread's work: everything here runs on it.
 struct DeliveryDesk {
@@ -52,24 +53,24 @@ struct DeliveryDesk {
     /// Works until it is done or the connection is lost.
     private mutating func serve(_ connection: inout Connection) {
         while !isDone {
+            let isStopping = service.state.withLock { $0.isStopping }
             do throws(StoreError) {
-                try claim(&connection)
+                if isStopping { try leave(&connection) } else { try claim(&connection) }
                 try record(&connection)
                 try look(&connection)
                 try renew(&connection)
-                try measure(&connection)
+                measure()
             } catch {
                 service.log.warning(
                     "delivery.store_failed",
                     [("store", .text(service.store)), ("reason", .text(error.description))])
                 if error.underlying?.isConnectionLost ?? false { return }
-                _ = service.state.wait(within: .milliseconds(500)) { $0.isStopping }
+                _ = service.state.wait(within: .milliseconds(500)) { $0.isStopping != isStopping }
             }
-            let wait = min(
-                nextMeasure, nextClaim,
-                nextLook.indices.map { nextLook[$0] }.min() ?? .now + DeliveryService.lookInterval)
-            _ = service.state.wait(within: max(.milliseconds(1), ContinuousClock.now.duration(to: wait))) {
-                !$0.finished.isEmpty || $0.poked || $0.isStopping
+            // Who stops neither claims nor looks, and waits for visits alone.
+            let turn = isStopping ? min(nextMeasure, nextRenewal) : min(nextMeasure, nextClaim, nextLook.min() ?? .now)
+            _ = service.state.wait(within: max(.milliseconds(1), ContinuousClock.now.duration(to: turn))) {
+                !$0.finished.isEmpty || $0.poked || $0.isStopping != isStopping
             }
             let poked = service.state.withLock { state in
                 defer { state.poked = false }
@@ -81,7 +82,7 @@ struct DeliveryDesk {
 
     /// Says that this instance lives, and claims and gives up destinations; see `OwnedDestinations`.
     private mutating func claim(_ connection: inout Connection) throws(StoreError) {
-        guard nextClaim <= .now, !service.state.withLock({ $0.isStopping }) else { return }
+        guard nextClaim <= .now else { return }
         nextClaim = .now + DeliveryService.claimInterval
         let busy = underway.map { !$0.isEmpty }
         for index in try owned.renew(isBusy: { busy[$0] }, &connection) {
@@ -91,6 +92,17 @@ struct DeliveryDesk {
                 [("legal_entity", .text(entity)), ("epoch", .integer(Int(owned.leases[index]?.epoch ?? 0)))])
             nextLook[index] = .now
         }
+        showOwned()
+    }
+
+    /// Gives up destinations as their visits end: this instance is about to.
+    private mutating func leave(_ connection: inout Connection) throws(StoreError) {
+        let busy = underway.map { !$0.isEmpty }
+        try owned.leave(isBusy: { busy[$0] }, &connection)
+        showOwned()
+    }
+
+    private func showOwned() {
         for (index, lease) in owned.leases.enumerated() {
             service.metrics.owned.with(service.destinations[index].settings.legalEntity).set(lease == nil ? 0 : 1)
         }
@@ -101,36 +113,77 @@ struct DeliveryDesk {
         guard !service.state.withLock({ $0.isStopping }) else { return }
         let asking = nextLook.indices.filter { nextLook[$0] <= .now }
         guard !asking.isEmpty else { return }
-        let due = try Backlog.due(
-            legalEntities: asking.map { service.destinations[$0].settings.legalEntity }, &connection)
         try supersede(asking, &connection)
-        for index in asking {
-            let destination = service.destinations[index]
-            guard due.contains(destination.settings.legalEntity), owned.serves(index), let lease = destination.lease
-            else {
-                nextLook[index] = .now + DeliveryService.lookInterval
-                continue
-            }
-            let limit = destination.visitLimit
-            let room = limit - underway[index].count
-            guard room > 0 else {
-                nextLook[index] = .now + .milliseconds(100)
-                continue
-            }
-            let count = try take(
-                room: min(room, Destination.takenAtOnce), isNarrow: limit == 1, lease, index, &connection)
-            // There may be more: at once, or as soon as there is room again, which a finished visit makes.
-            let isFull = room > Destination.takenAtOnce && count > 0
-            nextLook[index] = isFull ? .now : .now + DeliveryService.lookInterval
+        let able = asking.filter { isAble($0) }
+        let due = try Backlog.due(able.map { wanted($0) }, &connection)
+        for index in able { nextLook[index] = .now + DeliveryService.lookInterval }
+        let ready = able.filter { due.contains(service.destinations[$0].settings.legalEntity) }
+        // Committed once for all: what is due at many destinations does not wait for as many writes to the disk.
+        let taken = try Backlog.together(ready.count, &connection) {
+            (connection: inout Connection) throws(StoreError) -> [Taken] in
+            var taken: [Taken] = []
+            for index in ready { taken += try take(index, &connection) }
+            return taken
+        }
+        count(taken)
+        for one in taken where underway[one.index][one.order.orderRef] == nil { visit(one) }
+    }
+
+    /// Counts the visits that begin.
+    private func count(_ taken: [Taken]) {
+        for (index, visits) in Dictionary(grouping: taken, by: \.index) {
+            let repeated = visits.count { $0.order.attempts > 1 }
+            let entity = service.destinations[index].settings.legalEntity
+            service.metrics.visits.with(entity, "first").add(visits.count - repeated)
+            service.metrics.visits.with(entity, "repeated").add(repeated)
+            service.destinations[index].began(first: visits.count - repeated, repeated: repeated)
         }
     }
 
-    /// Takes orders as far as there are places, and as far as the budget for repeated ones goes.
-    private mutating func take(
-        room: Int, isNarrow: Bool, _ lease: DeliveryLease, _ index: Int, _ connection: inout Connection
-    ) throws(StoreError) -> Int {
+    /// An order that was taken for a destination.
+    private struct Taken {
+        var index: Int
+        var lease: DeliveryLease
+        var order: BacklogOrder
+    }
+
+    /// What would be taken for a destination if it were due.
+    private func wanted(_ index: Int) -> Backlog.Wanted {
         let destination = service.destinations[index]
-        let kept = isNarrow ? 0 : Destination.urgentVisits
+        let isNarrow = destination.visitLimit(trying: false) <= 1
+        return Backlog.Wanted(
+            legalEntity: destination.settings.legalEntity, repeated: destination.repeatedLimit != 0,
+            urgentOnly: !isNarrow && destination.mostVisits - underway[index].count <= Destination.urgentVisits)
+    }
+
+    /// Whether orders could be taken for a destination; else says when it is looked at again.
+    ///
+    /// What is due where nothing can be done about it is not looked for: it would cost the others a round each.
+    private mutating func isAble(_ index: Int) -> Bool {
+        let destination = service.destinations[index]
+        guard owned.serves(index), destination.lease != nil else {
+            nextLook[index] = .now + DeliveryService.lookInterval
+            return false
+        }
+        guard destination.isAnswering, underway[index].count < destination.mostVisits else {
+            nextLook[index] = .now + .milliseconds(100)
+            return false
+        }
+        return true
+    }
+
+    /// Takes orders as far as there are places, and as far as the budget for repeated ones goes.
+    private mutating func take(_ index: Int, _ connection: inout Connection) throws(StoreError) -> [Taken] {
+        let destination = service.destinations[index]
+        guard let lease = destination.lease else { return [] }
+        let limit = destination.visitLimit(trying: true)
+        let free = limit - underway[index].count
+        guard free > 0 else {
+            nextLook[index] = .now + .milliseconds(100)
+            return []
+        }
+        let room = min(free, Destination.takenAtOnce)
+        let kept = limit == 1 ? 0 : Destination.urgentVisits
         func taken(_ which: Backlog.Which, _ limit: Int, urgentOnly: Bool) throws(StoreError) -> [BacklogOrder] {
             guard limit > 0 else { return [] }
             return try Backlog.take(
@@ -138,23 +191,19 @@ struct DeliveryDesk {
                 lease: DeliveryService.leaseMicroseconds, which: which, urgentOnly: urgentOnly, owner: lease,
                 &connection)
         }
+        let urgentOnly = room <= kept
+        let places = urgentOnly ? room : room - kept
         var orders: [BacklogOrder] = []
-        if room <= kept {
-            orders = try taken(.any, room, urgentOnly: true)
-        } else if let repeated = destination.repeatedLimit {
+        if let repeated = destination.repeatedLimit {
             // While the destination fails, nothing new may keep what failed before from ever going again.
-            orders = try taken(.repeated, min(room - kept, repeated), urgentOnly: false)
-            orders += try taken(.first, room - kept - orders.count, urgentOnly: false)
+            orders = try taken(.repeated, min(places, repeated), urgentOnly: urgentOnly)
+            orders += try taken(.first, places - orders.count, urgentOnly: urgentOnly)
         } else {
-            orders = try taken(.any, room - kept, urgentOnly: false)
+            orders = try taken(.any, places, urgentOnly: urgentOnly)
         }
-        let repeated = orders.count { $0.attempts > 1 }
-        let entity = destination.settings.legalEntity
-        service.metrics.visits.with(entity, "first").add(orders.count - repeated)
-        service.metrics.visits.with(entity, "repeated").add(repeated)
-        destination.began(first: orders.count - repeated, repeated: repeated)
-        for order in orders where underway[index][order.orderRef] == nil { visit(order, lease, index) }
-        return orders.count
+        // There may be more: at once, or as soon as there is room again, which a finished visit makes.
+        if free > Destination.takenAtOnce, !orders.isEmpty { nextLook[index] = .now }
+        return orders.map { Taken(index: index, lease: lease, order: $0) }
     }
 
     /// Ends visits of orders that have become urgent: what they still have to do is not what is true any more, and
@@ -172,7 +221,8 @@ struct DeliveryDesk {
         }
     }
 
-    private mutating func visit(_ taken: BacklogOrder, _ lease: DeliveryLease, _ index: Int) {
+    private mutating func visit(_ one: Taken) {
+        let (index, lease, taken) = (one.index, one.lease, one.order)
         let errand = Errand(taken.turn.urgency)
         underway[index][taken.orderRef] = errand
         service.metrics.inFlight.with(service.destinations[index].settings.legalEntity).set(
@@ -271,17 +321,14 @@ struct DeliveryDesk {
         try Backlog.renew(orders, lease: DeliveryService.leaseMicroseconds, &connection)
     }
 
-    private mutating func measure(_ connection: inout Connection) throws(StoreError) {
+    /// Shows what `BacklogMeter` found, and how fast it goes.
+    private mutating func measure() {
         guard nextMeasure <= .now else { return }
         nextMeasure = .now + DeliveryService.measureInterval
-        let measured: [(legalEntity: String, orders: Int64, oldestSeconds: Double)]
-        do throws(PostgresError) {
-            measured = try Backlog.measure(&connection)
-        } catch { throw StoreError("the backlog cannot be measured", underlying: error) }
-        let byEntity = Dictionary(measured.map { ($0.legalEntity, $0) }) { first, _ in first }
+        let depths = service.depths.withLock { $0 }
         for (index, destination) in service.destinations.enumerated() {
             let entity = destination.settings.legalEntity
-            let found = byEntity[entity]
+            let found = depths[entity]
             let orders = Double(found?.orders ?? 0)
             service.metrics.spaced.with(entity).set(Double(self.orders[index].spacedRows))
             service.metrics.backlogOrders.with(entity).set(orders)

@@ -9,7 +9,7 @@ internal import Synchronization
 
 /// Delivery for the legal entities of one store.
 ///
-/// One thread owns a connection: it takes due orders of the backlog, hands each to a task that visits Odoo, and records
+/// A thread owns a connection: it takes due orders of the backlog, hands each to a task that visits Odoo, and records
 /// what the tasks bring back. Level-triggered: it looks at what is due, nobody has to tell it; `poke` only makes it
 /// look sooner.
 public final class DeliveryService: Sendable {
@@ -27,7 +27,7 @@ public final class DeliveryService: Sendable {
     static let claimInterval: Duration = .milliseconds(1500)
     /// How often an idle destination is looked at.
     static let lookInterval: Duration = .milliseconds(500)
-    /// How often the backlog is measured for the metrics.
+    /// How often the backlog is measured for the metrics, where that does not take long.
     static let measureInterval: Duration = .seconds(2)
 
     struct Visit: Sendable {
@@ -53,6 +53,10 @@ public final class DeliveryService: Sendable {
     let log: Log
     let policy: RetryPolicy
     let state: Gate<State>
+    /// Whether the meter goes on; behind a lock of its own, so that it is not woken by visits.
+    let metering = Gate(true)
+    /// The backlogs as they were last measured.
+    let depths = Mutex<[String: BacklogMeter.Depth]>([:])
     /// This instance among those that share the store.
     let owner: String
 
@@ -77,7 +81,7 @@ public final class DeliveryService: Sendable {
             serving: destinations.map(\.legalEntity))
     }
 
-    /// Starts the thread.
+    /// Starts the threads: one that delivers, one that measures.
     public func start() {
         guard !destinations.isEmpty else {
             state.change { $0.hasStopped = true }
@@ -89,6 +93,10 @@ public final class DeliveryService: Sendable {
             desk.run()
             state.change { $0.hasStopped = true }
         }
+        Thread.detachNewThread { [self] in
+            Thread.current.name = "delivery-\(store)-meter"
+            BacklogMeter(service: self).run()
+        }
     }
 
     /// Something new is in the backlog: look now.
@@ -98,6 +106,7 @@ public final class DeliveryService: Sendable {
     ///
     /// What is not recorded by then stays under its lease, and is looked at before it is done again.
     public func stop(within bound: Duration) {
+        metering.change { $0 = false }
         state.change { $0.isStopping = true }
         _ = state.wait(within: bound) { $0.hasStopped }
     }

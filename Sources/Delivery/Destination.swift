@@ -82,7 +82,7 @@ final class Destination: Sendable {
         /// Of visits, while the destination fails.
         var budget = RetryBudget()
         /// Of calls within visits, while it works.
-        var calls = RetryBudget()
+        var calls = RetryBudget(stored: 10)
         var share = FailingShare()
     }
 
@@ -119,20 +119,30 @@ final class Destination: Sendable {
             api, before: { [self] call async throws(OdooFailure) in try await admit(call, owned: owned) },
             after: { [self] ended in record(ended) })
         let repeating = RepeatingAPI(watched) { [self] in mayRepeat() }
-        return OdooOrders(api: repeating, company: settings.company, tellsCustomers: settings.tellsCustomers)
+        return OdooOrders(
+            api: repeating, company: settings.company, tellsCustomers: settings.tellsCustomers,
+            looksAtOnce: { [self] in !isFailing })
     }
 
     // MARK: Visits
 
+    /// How many visits may be under way at most.
+    var mostVisits: Int { Self.visitsAtOnce(concurrency: settings.maximumConcurrency) }
+
     /// How many visits may be under way now: one while the breaker tries whether the destination is back, none while
     /// it is open.
-    var visitLimit: Int {
-        server.breaker.name == .closed
-            ? Self.visitsAtOnce(concurrency: settings.maximumConcurrency) : server.mayTry() ? 1 : 0
+    ///
+    /// `trying`: the one is the caller's then, of all that share the server; else it is only looked.
+    func visitLimit(trying: Bool) -> Int {
+        guard server.breaker.name != .closed else { return mostVisits }
+        return !trying || server.mayTry() ? 1 : 0
     }
 
     /// Whether calls go to it at all.
     var isAnswering: Bool { server.breaker.admits(now: Self.nanoseconds()) }
+
+    /// Whether so many of its calls fail that nothing is done again within a visit.
+    private var isFailing: Bool { retries.withLock { $0.share.isFailing } }
 
     /// How many orders whose delivery failed before may be taken now; nil: any.
     var repeatedLimit: Int? {
@@ -208,10 +218,11 @@ final class Destination: Sendable {
             Double(seconds) + Double(attoseconds) * 1e-18)
         let isFailed = ended.failure.map { $0.isOfDestination && !$0.isConflict } ?? false
         retries.withLock { retries in
+            let now = Self.nanoseconds()
             let wasFailing = retries.share.isFailing
             retries.share.ended(failed: isFailed)
-            if wasFailing, !retries.share.isFailing { retries.budget.refill() }
-            retries.calls.went(first: 1, repeated: 0, now: Self.nanoseconds())
+            if !wasFailing, retries.share.isFailing { retries.budget.begin(now: now) }
+            retries.calls.went(first: 1, repeated: 0, now: now)
         }
         server.left(member: member, OdooServer.outcome(ended, now: Self.nanoseconds()))
         show()

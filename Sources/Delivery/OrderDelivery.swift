@@ -159,7 +159,7 @@ public struct OrderDelivery: Sendable {
                 return id
             } catch {
                 // After an unknown result it is looked for before the visit gives up.
-                guard case .call(let failure) = error, failure.kind == .unknown,
+                guard case .call(let failure) = error, failure.kind == .unknown, odoo.isWorthALook(failure),
                     let id = try await odoo.find(legalEntity: order.legalEntity, orderRef: order.orderRef)
                 else { throw error }
                 return id
@@ -189,7 +189,7 @@ public struct OrderDelivery: Sendable {
         case .invoice: return try await odoo.invoice(id)
         case .markPayment(let status): try await odoo.markPayment(id, status: status)
         case .lock: try await odoo.lock(id)
-        case .cancel: try await odoo.cancel(id)
+        case .cancel: try await odoo.cancel(id, lane: lane)
         case .note(let remarks, let look): try await note(remarks, on: id, odoo, look: look)
         }
         return true
@@ -210,7 +210,7 @@ public struct OrderDelivery: Sendable {
         do throws(OrderFailure) {
             try await odoo.note(id, lines: left.map(\.line))
         } catch {
-            guard case .call(let failure) = error, failure.kind == .unknown,
+            guard case .call(let failure) = error, failure.kind == .unknown, odoo.isWorthALook(failure),
                 try await untold(left, on: id, odoo).isEmpty
             else { throw error }
         }

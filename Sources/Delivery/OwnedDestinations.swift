@@ -36,8 +36,9 @@ struct OwnedDestinations {
     private let group: String
     /// What this instance owns, by destination.
     private(set) var leases: [DeliveryLease?]
-    /// Units that are given up as soon as no visit is under way, by their leaders.
+    /// Destinations of units that are given up as soon as no visit is under way there.
     private var leaving: Set<Int> = []
+    private var hasLeft = false
 
     /// The instance's own name, which tells those apart that serve other legal entities: its end is the same for all
     /// that serve these.
@@ -100,12 +101,32 @@ struct OwnedDestinations {
         leaving = Set(led.map(\.members).suffix(max(0, led.count - share)).flatMap { $0 })
         // Whose first one is another instance's are that one's.
         for unit in units where leases[unit.leader] == nil { leaving.formUnion(unit.members) }
+        try giveUp(isBusy: isBusy, &connection)
+    }
+
+    /// The instance is about to end: gives up what has no visit under way.
+    ///
+    /// To be called again as visits end; so one destination that hangs keeps no other one from its next owner.
+    mutating func leave(isBusy: (Int) -> Bool, _ connection: inout Connection) throws(StoreError) {
+        if !hasLeft {
+            try Ownership.leave(owner: owner, &connection)
+            leaving = Set(units.flatMap(\.members))
+            hasLeft = true
+        }
+        try giveUp(isBusy: isBusy, &connection)
+    }
+
+    /// Gives up what is leaving and has no visit under way.
+    private mutating func giveUp(isBusy: (Int) -> Bool, _ connection: inout Connection) throws(StoreError) {
         let ended = units.filter { unit in
             leaving.contains(unit.leader) && unit.members.contains { leases[$0] != nil }
                 && !unit.members.contains(where: isBusy)
-        }.flatMap(\.members)
-        try Ownership.giveUp(ended.filter { leases[$0] != nil }.map { entities[$0] }, owner: owner, &connection)
-        for index in ended { leases[index] = nil }
+        }.flatMap(\.members).filter { leases[$0] != nil }
+        try Ownership.giveUp(ended.map { entities[$0] }, owner: owner, &connection)
+        for index in ended {
+            leases[index] = nil
+            destinations[index].owns(nil, until: 0)
+        }
     }
 
     /// Claims at most `limit` of what this instance does not have of `wanted`.

@@ -1,40 +1,52 @@
 /// How many repeated deliveries may go beside first ones: while a destination fails, its calls must not multiply.
 ///
-/// Each first attempt earns a tenth of a repeated one; so there are at most 1.1 calls for each first attempt, beyond a
-/// small store and one repeated attempt in `interval`, without which orders that failed would never be tried again
-/// where nothing new comes. Pure.
+/// Each first attempt earns a tenth of a repeated one, and only what was earned is spent: up to any moment there are at
+/// most 1.1 attempts for each first one, beyond the store at the beginning. Where no first attempt came for a whole
+/// `interval`, one repeated attempt goes unearned, because orders that failed would else never be tried again where
+/// nothing new comes. Pure.
 public struct RetryBudget: Equatable, Sendable {
-    /// What a first attempt earns.
-    public static let share = 0.1
+    /// First attempts that earn a repeated one.
+    public static let price = 10
 
-    private let bound: Double
+    private let bound: Int
     private let interval: Int64
-    private var left: Double
-    private var nextFree: Int64?
+    /// Earned and not spent, in first attempts; below 0 where more went than was allowed.
+    private var left: Int
+    /// From when on one may go unearned (monotonic nanoseconds); nil: now.
+    private var quietFrom: Int64?
 
-    /// A budget with a full store of `bound`.
-    public init(bound: Int = 10, interval: Duration = .seconds(1)) {
-        self.bound = Double(max(1, bound))
+    /// A budget.
+    ///
+    /// - Parameters:
+    ///   - stored: repeated attempts that may go before any first one.
+    ///   - bound: repeated attempts that are kept for later at most.
+    ///   - interval: how long no first attempt came before a repeated one goes unearned.
+    public init(stored: Int = 0, bound: Int = 10, interval: Duration = .seconds(1)) {
+        self.bound = max(1, bound) * Self.price
         let (seconds, attoseconds) = interval.components
         self.interval = max(1, seconds * 1_000_000_000 + attoseconds / 1_000_000_000)
-        left = Double(max(1, bound))
+        left = min(self.bound, max(0, stored) * Self.price)
     }
 
     /// How many repeated attempts may go at `now` (monotonic nanoseconds).
     public func allows(now: Int64) -> Int {
-        let stored = Int(left)
-        return stored > 0 || now < nextFree ?? now ? stored : 1
+        if left >= Self.price { return left / Self.price }
+        return quietFrom.map { now >= $0 } ?? true ? 1 : 0
     }
 
-    /// So many attempts went.
+    /// So many attempts went at `now`; the repeated ones were allowed before.
     public mutating func went(first: Int, repeated: Int, now: Int64) {
-        let before = left
-        left = min(bound, max(0, left + Double(first) * Self.share - Double(repeated)))
-        if repeated > 0, before < 1 { nextFree = now + interval }
+        let isUnearned = repeated == 1 && left < Self.price && allows(now: now) == 1
+        if !isUnearned { left -= repeated * Self.price }
+        left = min(bound, left + first)
+        if first > 0 || isUnearned { quietFrom = now + interval }
     }
 
-    /// The destination works: what failed before may come back at its own pace.
-    public mutating func refill() { left = bound }
+    /// The destination begins to fail at `now`: nothing is earned yet.
+    public mutating func begin(now: Int64) {
+        left = 0
+        quietFrom = now + interval
+    }
 }
 
 /// Whether a destination fails: by how its last calls ended.

@@ -118,18 +118,21 @@ public struct WatchedAPI: OdooAPI {
     /// Makes one call; see `OdooAPI`.
     public func call(_ call: OdooCall) async throws(OdooFailure) -> OdooValue {
         try await before(call)
+        let watch = CallWatch.current
+        watch?.began()
         let start = ContinuousClock.now
+        func ended(_ failure: OdooFailure?) {
+            let ended = Ended(
+                operation: call.operation, failure: failure, took: ContinuousClock.now - start, records: call.records)
+            watch?.ended(ended)
+            after(ended)
+        }
         do throws(OdooFailure) {
             let value = try await base.call(call)
-            after(
-                Ended(
-                    operation: call.operation, failure: nil, took: ContinuousClock.now - start, records: call.records))
+            ended(nil)
             return value
         } catch {
-            after(
-                Ended(
-                    operation: call.operation, failure: error, took: ContinuousClock.now - start,
-                    records: call.records))
+            ended(error)
             throw error
         }
     }

@@ -7,6 +7,8 @@ struct OdooBatches: Sendable {
     struct Acted: Sendable {
         var id: Int
         var context: [String: OdooValue]
+        /// The warehouse whose stock it moves outside the warehouse's lane; nil: none.
+        var stock: String?
     }
 
     /// Orders in a call that creates or reads; more gain little and hold a worker for seconds.
@@ -64,13 +66,16 @@ struct OdooBatches: Sendable {
         }
         acting = BatchDesk(size: Self.some, linger: linger) { lane, inputs in
             let wanted = lane == "account.move/action_post" ? ["invoices"] : Self.orders(inputs)
-            return await rows.run(wanted) { await Self.act(lane, inputs, api).map { $0.result } }
+            let stock = Set(inputs.compactMap(\.stock).map(Self.stockRow))
+            return await rows.run(wanted.union(stock), movesStock: !stock.isEmpty) {
+                await Self.act(lane, inputs, api).map { $0.result }
+            }
         }
         moving = BatchDesk(size: Self.some, parallel: 1, linger: linger) { lane, inputs in
             let parts = lane.split(separator: " ", maxSplits: 1)
             let warehouse = parts.count > 1 ? String(parts[1]) : ""
             await locks.enter(warehouse)
-            let answers = await rows.run(["stock \(warehouse)"]) {
+            let answers = await rows.run([Self.stockRow(warehouse)], movesStock: true) {
                 await Self.act(String(parts[0]), inputs, api).map { $0.result }
             }
             await locks.leave(warehouse)
@@ -92,6 +97,24 @@ struct OdooBatches: Sendable {
             await rows.run(Set(inputs.map { "order \($0.id)" })) { await Self.tag(inputs, api) }
         }
     }
+
+    /// A call that changes what is reserved in a warehouse, outside its lane: kept apart from those within it only
+    /// where they were seen to meet.
+    func touch(
+        stock warehouse: String, _ call: OdooCall, _ api: any OdooAPI
+    ) async throws(OrderFailure) -> OdooValue {
+        let answers = await rows.run([Self.stockRow(warehouse)], movesStock: true) {
+            () async -> [Result<OdooValue, OrderFailure>] in
+            do throws(OdooFailure) {
+                return [.success(try await api.call(call))]
+            } catch {
+                return [.failure(.call(error))]
+            }
+        }
+        return try answers[0].get()
+    }
+
+    private static func stockRow(_ warehouse: String) -> String { "stock \(warehouse)" }
 
     private static func orders(_ inputs: [Acted]) -> Set<String> { Set(inputs.map { "order \($0.id)" }) }
 

@@ -68,10 +68,14 @@ extension OdooOrders {
                         ]
                     })
             }
-            _ = try await call(
-                OdooCall(
-                    "stock.picking", "write", ids: [picking], arguments: ["vals": .object(values)],
-                    context: companyContext()))
+            let write = try await OdooCall(
+                "stock.picking", "write", ids: [picking], arguments: ["vals": .object(values)],
+                context: companyContext())
+            if isAsReserved {
+                _ = try await call(write)
+            } else {
+                _ = try await batches.touch(stock: lane, write, api)
+            }
         }
         let context = silence.merging(["skip_backorder": true]) { _, ours in ours }
         let answer = try await move("stock.picking/button_validate", picking, lane, context)
@@ -137,7 +141,7 @@ extension OdooOrders {
                 try await batches.invoicing.ask(.init(id: id, context: context))
             } catch {
                 // Refused: somebody else may have. Unknown: it may have happened. The order tells both.
-                guard case .call(let failure) = error, failure.kind == .refused || failure.kind == .unknown,
+                guard case .call(let failure) = error, isWorthALook(failure),
                     let after = try await read(id), !after.isToInvoice, after.invoiced
                 else { throw error }
             }
@@ -150,7 +154,7 @@ extension OdooOrders {
                 _ = try await batches.acting.ask(
                     .init(id: invoice, context: context), lane: "account.move/action_post")
             } catch {
-                guard case .call(let failure) = error, failure.kind == .refused || failure.kind == .unknown,
+                guard case .call(let failure) = error, isWorthALook(failure),
                     try await !isDraft(invoice, context)
                 else { throw error }
             }

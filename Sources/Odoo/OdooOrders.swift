@@ -58,6 +58,7 @@ public actor OdooOrders {
     let batches: OdooBatches
     let companyName: String
     let tellsCustomers: Bool
+    private let looksAtOnce: @Sendable () -> Bool
     /// Whether Odoo is known to keep silent itself when goods leave.
     var isSilent = false
     var company: Int?
@@ -70,13 +71,15 @@ public actor OdooOrders {
     /// The orders of the company named `company` in the database behind `api`.
     ///
     /// What several orders need at about the same time goes in one call; see `OdooBatches`. `tellsCustomers`: whether
-    /// goods may be told to have left where Odoo mails or texts the customer then.
+    /// goods may be told to have left where Odoo mails or texts the customer then. `looksAtOnce`: asked after a call
+    /// without an answer, whether it is looked at once what came of it; else the visit ends, and the next one looks.
     public init(
         api: any OdooAPI, company: String, tellsCustomers: Bool = false,
-        linger: Duration = OdooOrders.defaultLinger
+        linger: Duration = OdooOrders.defaultLinger, looksAtOnce: @escaping @Sendable () -> Bool = { true }
     ) {
         self.api = api
         self.tellsCustomers = tellsCustomers
+        self.looksAtOnce = looksAtOnce
         self.batches = OdooBatches(api: api, linger: linger)
         self.companyName = company
     }
@@ -126,7 +129,7 @@ public actor OdooOrders {
             if try await move("sale.order/action_confirm", id, lane) == true { return }
         } catch {
             // Refused: another call may have confirmed it. Unknown: it may have happened. The state tells both.
-            guard case .call(let failure) = error, failure.kind == .refused || failure.kind == .unknown,
+            guard case .call(let failure) = error, isWorthALook(failure),
                 try await !needsConfirming(id, nil)
             else { throw error }
             return
@@ -143,8 +146,9 @@ public actor OdooOrders {
     ///
     /// Done already: nothing happens. Unlocks it first when it is locked.
     ///
-    /// Refuses, changing nothing, when goods left or an invoice exists: Odoo itself would cancel even then.
-    public func cancel(_ id: Int) async throws(OrderFailure) {
+    /// Refuses, changing nothing, when goods left or an invoice exists: Odoo itself would cancel even then. It does not
+    /// wait for the lane of its warehouse, `lane`, unless it was seen to meet what goes there.
+    public func cancel(_ id: Int, lane: String = "") async throws(OrderFailure) {
         guard let before = try await order(id), before.state != .cancel else { return }
         if before.shipped { throw .contradicted(.shippedThere) }
         if before.invoiced { throw .contradicted(.invoicedThere) }
@@ -154,11 +158,13 @@ public actor OdooOrders {
         }
         context["disable_cancel_warning"] = true
         do throws(OrderFailure) {
+            // What is reserved for an order that is confirmed is free then.
             let answer = try await batches.acting.ask(
-                .init(id: id, context: context), lane: "sale.order/action_cancel")
+                .init(id: id, context: context, stock: before.state == .sale ? lane : nil),
+                lane: "sale.order/action_cancel")
             if answer == true { return }
         } catch {
-            guard case .call(let failure) = error, failure.kind == .refused || failure.kind == .unknown,
+            guard case .call(let failure) = error, isWorthALook(failure),
                 try await order(id)?.state == .cancel
             else { throw error }
             return
@@ -203,6 +209,18 @@ public actor OdooOrders {
                 ],
                 context: companyContext()))
         return (rows.asList ?? []).compactMap { $0["body"]?.asText }
+    }
+
+    /// Whether what came of a call is looked at now: refused, another one may have done it; unknown, it may have
+    /// happened.
+    ///
+    /// While most calls fail, a look is one more of them.
+    public nonisolated func isWorthALook(_ failure: OdooFailure) -> Bool {
+        switch failure.kind {
+        case .refused: true
+        case .unknown: looksAtOnce()
+        default: false
+        }
     }
 
     /// How many rows are kept apart because calls conflicted over them.

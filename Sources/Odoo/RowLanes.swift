@@ -12,6 +12,7 @@ final class RowLanes: Sendable {
 
     private struct State {
         var spacing = ConflictSpacing()
+        var overlaps = SlowOverlaps()
         var waiting: [Waiting] = []
         /// When the line is looked at again by itself (monotonic nanoseconds).
         var alarm: Int64?
@@ -23,20 +24,47 @@ final class RowLanes: Sendable {
     /// How many rows are kept apart.
     var count: Int { state.withLock { $0.spacing.count } }
 
-    /// Makes a call that wants `rows` when they are free, and learns from its answers whether it conflicted.
+    /// Makes a call that wants `rows` when they are free, and learns from its answers whether it conflicted;
+    /// `movesStock`: from its time, too.
     func run<Output: Sendable>(
-        _ rows: Set<String>, _ call: () async -> [Result<Output, OrderFailure>]
+        _ rows: Set<String>, movesStock: Bool = false, _ call: () async -> [Result<Output, OrderFailure>]
     ) async -> [Result<Output, OrderFailure>] {
         await enter(rows)
-        let answers = await call()
-        let conflicted = answers.contains { answer in
+        let timing = Timing()
+        let watch = movesStock ? makeWatch(rows, timing) : nil
+        let answers = await CallWatch.$current.withValue(watch) { await call() }
+        let isTold = answers.contains { answer in
             if case .failure(.call(let failure)) = answer { failure.isConflict } else { false }
         }
+        let conflicted = isTold || timing.hasMet.withLock { $0 }
         state.withLock {
             $0.spacing.ended(rows, conflicted: conflicted, now: Self.now(), random: Double.random(in: 0..<1))
         }
         pump()
         return answers
+    }
+
+    /// What is known of the calls of one run, which are made one after the other.
+    private final class Timing: Sendable {
+        let call = Mutex<Int?>(nil)
+        let hasMet = Mutex(false)
+    }
+
+    private func makeWatch(_ rows: Set<String>, _ timing: Timing) -> CallWatch {
+        CallWatch(
+            began: { [self] in
+                let number = state.withLock { $0.overlaps.began(rows) }
+                timing.call.withLock { $0 = number }
+            },
+            ended: { [self] ended in
+                guard let number = timing.call.withLock({ $0 }) else { return }
+                let shape = ended.failure == nil ? SlowOverlaps.shape(ended.operation, records: ended.records) : nil
+                let (seconds, attoseconds) = ended.took.components
+                let hasMet = state.withLock {
+                    $0.overlaps.ended(number, shape: shape, seconds: Double(seconds) + Double(attoseconds) * 1e-18)
+                }
+                if hasMet { timing.hasMet.withLock { $0 = true } }
+            })
     }
 
     private func enter(_ rows: Set<String>) async {

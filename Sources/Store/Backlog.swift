@@ -82,7 +82,8 @@ public enum Backlog {
     ///
     /// SKIP LOCKED keeps instances apart.
     ///
-    /// Turns go by class, so many of each for one of the next, that none starves: 1, 5, 10.
+    /// Turns go by class, so many of each for one of the next, that none starves: 1, 5, 10. What is new and what failed
+    /// before are looked for by themselves, each by its index: neither is stepped over to find the other.
     private static let take = Statement(
         "backlog_take",
         """
@@ -91,16 +92,28 @@ public enum Backlog {
                 + CASE WHEN class = 2 THEN 1 ELSE 0 END) AS turn
             FROM (
                 (SELECT order_ref, class, due_at FROM backlog
-                 WHERE legal_entity = $1 AND class = 0 AND due_at <= now()
-                       AND ($4 = 0 OR ($4 = 1) = (attempts = 0)) ORDER BY due_at LIMIT $2)
+                 WHERE legal_entity = $1 AND class = 0 AND due_at <= now() AND attempts = 0 AND $4 <> 2
+                 ORDER BY due_at LIMIT $2)
                 UNION ALL
                 (SELECT order_ref, class, due_at FROM backlog
-                 WHERE legal_entity = $1 AND class = 1 AND due_at <= now() AND NOT $5
-                       AND ($4 = 0 OR ($4 = 1) = (attempts = 0)) ORDER BY due_at LIMIT $2)
+                 WHERE legal_entity = $1 AND class = 0 AND due_at <= now() AND attempts > 0 AND $4 <> 1
+                 ORDER BY due_at LIMIT $2)
                 UNION ALL
                 (SELECT order_ref, class, due_at FROM backlog
-                 WHERE legal_entity = $1 AND class = 2 AND due_at <= now() AND NOT $5
-                       AND ($4 = 0 OR ($4 = 1) = (attempts = 0)) ORDER BY due_at LIMIT $2)
+                 WHERE legal_entity = $1 AND class = 1 AND due_at <= now() AND attempts = 0 AND $4 <> 2 AND NOT $5
+                 ORDER BY due_at LIMIT $2)
+                UNION ALL
+                (SELECT order_ref, class, due_at FROM backlog
+                 WHERE legal_entity = $1 AND class = 1 AND due_at <= now() AND attempts > 0 AND $4 <> 1 AND NOT $5
+                 ORDER BY due_at LIMIT $2)
+                UNION ALL
+                (SELECT order_ref, class, due_at FROM backlog
+                 WHERE legal_entity = $1 AND class = 2 AND due_at <= now() AND attempts = 0 AND $4 <> 2 AND NOT $5
+                 ORDER BY due_at LIMIT $2)
+                UNION ALL
+                (SELECT order_ref, class, due_at FROM backlog
+                 WHERE legal_entity = $1 AND class = 2 AND due_at <= now() AND attempts > 0 AND $4 <> 1 AND NOT $5
+                 ORDER BY due_at LIMIT $2)
             ) AS found
         ), due AS (
             SELECT b.legal_entity, b.order_ref, b.visited_at FROM backlog b
@@ -123,14 +136,24 @@ public enum Backlog {
         LEFT JOIN deliveries d ON d.legal_entity = $1 AND d.order_ref = t.order_ref
         ORDER BY t.class, t.since
         """)
-    /// Probes of the index for each entity, however long their backlogs are.
+    /// text[] legal entities, boolean[] whether what failed before counts, boolean[] whether only what is urgent does
+    /// -> those with an order due: probes of the indexes for each, however long their backlogs are.
     private static let dueEntities = Statement(
         "backlog_due_entities",
         """
-        SELECT r.e FROM unnest($1::text[]) AS r(e)
-        WHERE EXISTS (SELECT FROM backlog WHERE legal_entity = r.e AND class = 0 AND due_at <= now())
-           OR EXISTS (SELECT FROM backlog WHERE legal_entity = r.e AND class = 1 AND due_at <= now())
-           OR EXISTS (SELECT FROM backlog WHERE legal_entity = r.e AND class = 2 AND due_at <= now())
+        SELECT r.e FROM unnest($1::text[], $2::boolean[], $3::boolean[]) AS r(e, w, u)
+        WHERE EXISTS (
+            SELECT FROM backlog WHERE legal_entity = r.e AND class = 0 AND due_at <= now() AND attempts = 0)
+           OR NOT r.u AND EXISTS (
+            SELECT FROM backlog WHERE legal_entity = r.e AND class = 1 AND due_at <= now() AND attempts = 0)
+           OR NOT r.u AND EXISTS (
+            SELECT FROM backlog WHERE legal_entity = r.e AND class = 2 AND due_at <= now() AND attempts = 0)
+           OR r.w AND EXISTS (
+            SELECT FROM backlog WHERE legal_entity = r.e AND class = 0 AND due_at <= now() AND attempts > 0)
+           OR r.w AND NOT r.u AND EXISTS (
+            SELECT FROM backlog WHERE legal_entity = r.e AND class = 1 AND due_at <= now() AND attempts > 0)
+           OR r.w AND NOT r.u AND EXISTS (
+            SELECT FROM backlog WHERE legal_entity = r.e AND class = 2 AND due_at <= now() AND attempts > 0)
         """)
     private static let renewal = Statement(
         "backlog_renew",
@@ -201,16 +224,63 @@ public enum Backlog {
         }
     }
 
-    /// Those of `legalEntities` that have an order due now.
+    /// What of a legal entity's backlog is wanted.
+    public struct Wanted: Sendable {
+        /// The legal entity.
+        public var legalEntity: String
+        /// Also orders that were tried since their delivery last succeeded.
+        public var repeated: Bool
+        /// Only what is urgent.
+        public var urgentOnly: Bool
+
+        /// See the properties.
+        public init(legalEntity: String, repeated: Bool = true, urgentOnly: Bool = false) {
+            self.legalEntity = legalEntity
+            self.repeated = repeated
+            self.urgentOnly = urgentOnly
+        }
+    }
+
+    /// The legal entities of `wanted` of which something wanted is due now.
     public static func due(
-        legalEntities: [String], _ connection: inout Connection
+        _ wanted: [Wanted], _ connection: inout Connection
     ) throws(StoreError) -> Set<String> {
+        guard !wanted.isEmpty else { return [] }
+        var repeated = BoolArray()
+        var urgentOnly = BoolArray()
+        for one in wanted {
+            repeated.append(one.repeated)
+            urgentOnly.append(one.urgentOnly)
+        }
         var parameters = Parameters()
-        parameters.texts(legalEntities)
+        parameters.texts(wanted.map(\.legalEntity))
+        parameters.array(repeated)
+        parameters.array(urgentOnly)
         do {
             let rows = try connection.query(dueEntities, parameters)
             return Set((0..<rows.count).map { rows.text($0, 0) })
         } catch { throw StoreError("the backlog cannot be read", underlying: error) }
+    }
+
+    /// What `body` takes by `statements` statements, several of them in one transaction.
+    public static func together<Taken>(
+        _ statements: Int, _ connection: inout Connection,
+        _ body: (inout Connection) throws(StoreError) -> [Taken]
+    ) throws(StoreError) -> [Taken] {
+        guard statements > 1 else { return try body(&connection) }
+        do throws(PostgresError) {
+            _ = try connection.execute("BEGIN")
+        } catch { throw StoreError("the backlog cannot be read", underlying: error) }
+        do throws(StoreError) {
+            let taken = try body(&connection)
+            do throws(PostgresError) {
+                _ = try connection.execute("COMMIT")
+            } catch { throw StoreError("the backlog cannot be read", underlying: error) }
+            return taken
+        } catch {
+            if !(error.underlying?.isConnectionLost ?? false) { _ = try? connection.execute("ROLLBACK") }
+            throw error
+        }
     }
 
     /// Keeps orders under lease for `lease` microseconds more: their visits are still under way.
@@ -241,6 +311,8 @@ public enum Backlog {
     }
 
     /// How many orders each legal entity has in its backlog, and for how many seconds the oldest has been there.
+    ///
+    /// Reads all of it: about a second for ten million orders.
     public static func measure(
         _ connection: inout Connection
     ) throws(PostgresError) -> [(legalEntity: String, orders: Int64, oldestSeconds: Double)] {

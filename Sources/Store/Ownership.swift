@@ -50,14 +50,14 @@ public enum Ownership {
         """
         UPDATE backlog SET due_at = now() WHERE legal_entity = ANY ($1::text[]) AND visited_at IS NOT NULL
         """)
-    /// text end of names, text[] legal entities -> living instances whose names end so, and how many of the legal
-    /// entities they own.
+    /// text end of names, text[] legal entities -> living instances whose names end so and which stay, and how many of
+    /// the legal entities they own.
     private static let living = Statement(
         "ownership_living",
         """
         SELECT i.owner, count(d.legal_entity) FROM delivery_instances i
         LEFT JOIN delivery_owners d ON d.owner = i.owner AND d.legal_entity = ANY ($2::text[])
-        WHERE right(i.owner, length($1)) = $1 GROUP BY i.owner
+        WHERE right(i.owner, length($1)) = $1 AND NOT i.is_leaving GROUP BY i.owner
         """)
     /// text owner, boolean all, text[] legal entities: the rows stay, and their epochs go on from where they are.
     private static let giveUp = Statement(
@@ -65,6 +65,8 @@ public enum Ownership {
         """
         UPDATE delivery_owners SET owner = '' WHERE owner = $1 AND ($2 OR legal_entity = ANY ($3::text[]))
         """)
+    private static let leave = Statement(
+        "ownership_leave", "UPDATE delivery_instances SET is_leaving = true WHERE owner = $1")
     private static let release = Statement("ownership_release", "DELETE FROM delivery_instances WHERE owner = $1")
 
     /// Says that `owner` lives, for `lease` microseconds, and that those whose time is up do not.
@@ -127,6 +129,15 @@ public enum Ownership {
         parameters.texts(legalEntities ?? [])
         do {
             _ = try connection.query(giveUp, parameters)
+        } catch { throw StoreError("the ownership of deliveries cannot be given up", underlying: error) }
+    }
+
+    /// Says that `owner` is about to end: it claims nothing more, and what it gives up is shared without it.
+    public static func leave(owner: String, _ connection: inout Connection) throws(StoreError) {
+        var parameters = Parameters()
+        parameters.text(owner)
+        do {
+            _ = try connection.query(leave, parameters)
         } catch { throw StoreError("the ownership of deliveries cannot be given up", underlying: error) }
     }
 

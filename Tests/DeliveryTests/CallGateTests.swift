@@ -281,25 +281,56 @@ import Testing
     }
 }
 
-/// Goal: while a destination fails there are at most 1.1 calls for each first one.
+/// Goal: while a destination fails there are at most 1.1 visits for each first one, at any moment.
 @Suite struct RetryBudgetTests {
-    @Test(arguments: UInt64(1)...20) func repeatedOnesAreATenthOfFirstOnes(seed: UInt64) {
+    private static let second: Int64 = 1_000_000_000
+
+    /// Method: whoever asks takes what is allowed, in any portions; what goes beyond the tenth must have been preceded
+    /// by a whole interval without a first attempt, and without another one like it.
+    @Test(arguments: UInt64(1)...100) func nothingIsSpentThatWasNotEarned(seed: UInt64) {
         var random = SplitMix(seed: seed)
-        var budget = RetryBudget(bound: 10)
+        let stored = Int.random(in: 0...3, using: &random)
+        var budget = RetryBudget(stored: stored, bound: 10)
         var now: Int64 = 0
-        var first = 0
-        var repeated = 0
-        for _ in 0..<2000 {
-            now += Int64.random(in: 0...2_000_000, using: &random)
-            let fresh = Int.random(in: 0...5, using: &random)
-            let allowed = min(budget.allows(now: now), Int.random(in: 0...50, using: &random))
-            budget.went(first: fresh, repeated: allowed, now: now)
+        var last = -Self.second
+        var (first, earned, unearned) = (0, 0, 0)
+        for step in 0..<3000 {
+            let isQuiet = step / 100 % 3 == 2
+            now += Int64.random(in: 0...(isQuiet ? Self.second / 2 : Self.second / 50), using: &random)
+            let taken = min(budget.allows(now: now), Int.random(in: 0...50, using: &random))
+            let fresh = isQuiet ? 0 : Int.random(in: 0...5, using: &random)
+            if earned + taken > stored + first / RetryBudget.price {
+                #expect(taken == 1 && now - last >= Self.second, "seed \(seed) step \(step)")
+                unearned += 1
+                last = now
+            } else {
+                earned += taken
+            }
+            budget.went(first: fresh, repeated: taken, now: now)
             first += fresh
-            repeated += allowed
+            if fresh > 0 { last = now }
         }
-        let seconds = Double(now) / 1_000_000_000
-        #expect(Double(repeated) <= 0.1 * Double(first) + 10 + seconds + 1, "seed \(seed)")
-        #expect(Double(repeated) >= 0.09 * Double(first), "seed \(seed)")
+        #expect(earned <= stored + first / RetryBudget.price, "seed \(seed)")
+        #expect(earned >= first / RetryBudget.price - 1 && unearned > 100, "seed \(seed): it is used up, too")
+    }
+
+    /// Goal: a failing that begins finds nothing in store, whatever came before.
+    @Test func whoBeginsToFailHasEarnedNothing() {
+        var budget = RetryBudget(stored: 10)
+        #expect(budget.allows(now: 0) == 10)
+        budget.went(first: 500, repeated: 0, now: 0)
+        budget.begin(now: 7)
+        #expect(budget.allows(now: 7) == 0 && budget.allows(now: Self.second + 6) == 0)
+        #expect(budget.allows(now: Self.second + 7) == 1)
+        budget.went(first: 29, repeated: 0, now: 8)
+        #expect(budget.allows(now: 8) == 2)
+        // Two that were under way when it began: they are counted, and paid for.
+        budget.went(first: 0, repeated: 4, now: 9)
+        #expect(budget.allows(now: 9) == 0)
+        budget.went(first: 20, repeated: 0, now: 10)
+        #expect(budget.allows(now: 10) == 0)
+        budget.went(first: 1, repeated: 0, now: 11)
+        #expect(budget.allows(now: 11) == 1)
     }
 
     @Test func aLostAnswerNowAndThenIsNoFailing() {
@@ -321,12 +352,12 @@ import Testing
 
     @Test func withoutAnythingNewOneGoesInEachInterval() {
         var budget = RetryBudget(bound: 1, interval: .seconds(1))
-        budget.went(first: 0, repeated: budget.allows(now: 0), now: 0)
         #expect(budget.allows(now: 0) == 1)
         budget.went(first: 0, repeated: 1, now: 0)
-        #expect(budget.allows(now: 999_999_999) == 0)
-        #expect(budget.allows(now: 1_000_000_000) == 1)
-        budget.refill()
-        #expect(budget.allows(now: 0) == 1)
+        #expect(budget.allows(now: Self.second - 1) == 0)
+        #expect(budget.allows(now: Self.second) == 1)
+        budget.went(first: 1, repeated: 0, now: Self.second)
+        #expect(budget.allows(now: 2 * Self.second - 1) == 0, "something new came")
+        #expect(budget.allows(now: 2 * Self.second) == 1)
     }
 }

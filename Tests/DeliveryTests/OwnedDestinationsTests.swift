@@ -68,6 +68,11 @@ import Testing
             _ = try owned[instance].renew(isBusy: { busy.contains($0) }, &connection)
         }
 
+        /// A turn of an instance that is about to end.
+        mutating func leave(_ instance: Int, visiting: Set<Int>) throws {
+            try owned[instance].leave(isBusy: { visiting.contains($0) }, &connection)
+        }
+
         mutating func settle(_ instances: [Int]) throws {
             for _ in 0..<4 { for instance in instances { try turn(instance) } }
         }
@@ -126,6 +131,26 @@ import Testing
         instances.busy[0] = []
         try instances.settle([0, 1])
         #expect(instances.servers([0, 1]) == [1, 1])
+    }
+
+    /// Goal: where one destination hangs, the others of an instance that ends have their next owner at once.
+    @Test func whoEndsKeepsOnlyWhatItStillVisits() throws {
+        var instances = try Instances(servers: 5, entitiesEach: 2)
+        instances.join()
+        try instances.settle([0])
+        instances.join()
+        try instances.settle([0, 1])
+        let hung = try #require(instances.owned[0].leases.firstIndex { $0 != nil })
+        try instances.leave(0, visiting: [hung])
+        try instances.turn(1)
+        let url = instances.entities[hung].url
+        for (place, entity) in instances.entities.enumerated() {
+            #expect((instances.owned[1].leases[place] == nil) == (entity.url == url), "\(entity.name)")
+            #expect((instances.owned[0].leases[place] != nil) == (entity.url == url), "\(entity.name)")
+        }
+        try instances.leave(0, visiting: [])
+        try instances.turn(1)
+        #expect(instances.owned[1].leases.allSatisfy { $0 != nil })
     }
 
     @Test func epochsGrowWithEveryChangeOfOwner() throws {

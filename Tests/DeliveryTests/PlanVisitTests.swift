@@ -59,6 +59,40 @@ import Testing
         #expect(try server.orders().count == point)
     }
 
+    /// Goal: a look is a call, too: while most of them fail, what came of one is left to the next visit, which the
+    /// budget counts.
+    @Test(arguments: [Failing.dropped, .lost], [CanonicalState.closed, .cancelled])
+    func whereADestinationFailsAVisitEndsWithItsFirstLostAnswer(failing: Failing, state: CanonicalState) async throws {
+        let server = try VisitedOdoo()
+        defer { server.remove() }
+        var reached: [CanonicalState] = [.received, .validated, .allocated]
+        if state == .closed { reached += [.partiallyFulfilled, .shipped, .invoiced, .closed] }
+        var point = 0
+        var needed = true
+        while needed {
+            try #require(point < 40)
+            let api = FailingAPI(server.api(), at: point, failing)
+            let odoo = OdooOrders(api: api, company: "ACME DE GmbH", looksAtOnce: { false })
+            var delivered = DeliveredState()
+            if state == .cancelled {
+                let sound = OdooOrders(api: server.api(), company: "ACME DE GmbH")
+                delivered = await server.visit("F-\(point)", .allocated, reached, delivered, sound).delivered
+            }
+            let first = await server.visit("F-\(point)", state, reached, delivered, odoo)
+            needed = api.failed
+            if needed {
+                #expect(first.end == .retry(after: nil) && first.delivered.uncertainSince != nil, "point \(point)")
+                #expect(api.made == point + 1, "point \(point)")
+                let second = await server.visit("F-\(point)", state, reached, first.delivered, odoo)
+                #expect(second.end == .done, "point \(point)")
+            }
+            try server.check("F-\(point)", state)
+            point += 1
+        }
+        #expect(point > 2)
+        #expect(try server.orders().count == point)
+    }
+
     @Test func fiveInAHundredAnswersLostAndNothingIsDoubledOrMissing() async throws {
         let server = try VisitedOdoo()
         defer { server.remove() }
@@ -190,7 +224,9 @@ final class FailingAPI: OdooAPI {
         self.failing = failing
     }
 
-    var failed: Bool { count.withLock { $0 > point } }
+    /// How many calls were made.
+    var made: Int { count.withLock { $0 } }
+    var failed: Bool { made > point }
 
     func call(_ call: OdooCall) async throws(OdooFailure) -> OdooValue {
         let number = count.withLock { count in

@@ -71,6 +71,24 @@ import Testing
         #expect(try await Self.load(standIn, "DROPPED") > 0)
     }
 
+    /// Also the call that waits for a worker meanwhile.
+    @Test func whatHangsEndsAsSoonAsOtherFaultsAreTold() async throws {
+        let folder = Self.folder()
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        var settings = Self.settings(folder)
+        settings.workers = 1
+        let standIn = try OdooStandIn(settings)
+        standIn.start()
+        defer { standIn.stop() }
+        try standIn.instruct(#"{"faults":[{"kind":"slow","milliseconds":3600000}]}"#)
+        let calls = (0..<2).map { number in Task { try await Self.load(standIn, "HUNG-\(number)") } }
+        while standIn.calls()["sale.order/load"] != 2 { await Task.yield() }
+        #expect(standIn.ordersJSON() == "[]")
+        try standIn.instruct("{}")
+        for call in calls { #expect(try await call.value > 0) }
+        #expect(try await Self.load(standIn, "AFTER") > 0)
+    }
+
     @Test func aToldFailureHasItsStatusAndName() async throws {
         let folder = Self.folder()
         defer { try? FileManager.default.removeItem(atPath: folder) }

@@ -25,6 +25,32 @@ import Testing
         #expect(options.text(0, 0) == "fillfactor=50")
     }
 
+    /// What is due is found by its index, and what is under way: neither what failed before nor what is new is stepped
+    /// over, however much of it waits.
+    @Test func whatIsDueIsFoundWithoutWhatWaits() throws {
+        var connection = try freshStore()
+        try connection.execute(
+            """
+            INSERT INTO backlog (since, due_at, attempts, class, legal_entity, order_ref)
+            SELECT now(), now() - i * interval '1 ms', i % 2, i % 3, 'A', 'O-' || i FROM generate_series(1, 30000) AS i;
+            ANALYZE backlog
+            """)
+        let found = [
+            ("class = 1 AND due_at <= now() AND attempts = 0", "backlog_turn_first"),
+            ("class = 1 AND due_at <= now() AND attempts > 0", "backlog_turn_repeated"),
+            ("class = 0 AND visited_at IS NOT NULL", "backlog_under_way"),
+        ]
+        for (condition, index) in found {
+            let rows = try connection.execute(
+                """
+                EXPLAIN SELECT order_ref FROM backlog
+                WHERE legal_entity = 'A' AND \(condition) ORDER BY due_at LIMIT 100
+                """)
+            let plan = (0..<rows.count).map { rows.text($0, 0) }.joined(separator: "\n")
+            #expect(plan.contains(index), "\(plan)")
+        }
+    }
+
     /// A name is found by its value alone, and by all of it, through its key.
     @Test func namesAreFoundByTheirKey() throws {
         var connection = try freshStore()

@@ -118,6 +118,40 @@ import Testing
         #expect(try take(&bench).map(\.orderRef) == ["O-2"])
     }
 
+    /// What is new and what failed before are due each by itself, and together in the sequence of their classes.
+    @Test func whatIsNewAndWhatFailedBeforeAreTakenApart() throws {
+        var bench = try Bench()
+        let refs = (0..<6).map { "O-\($0)" }
+        try bench.apply(
+            refs.enumerated().map { bench.store.event("e\($0)", $1, "received", offset: Int64($0), sequence: 1) })
+        func due(repeated: Bool, urgentOnly: Bool = false) throws -> Bool {
+            try Backlog.due(
+                [.init(legalEntity: "ACME", repeated: repeated, urgentOnly: urgentOnly), .init(legalEntity: "BETA")],
+                &bench.connection) == ["ACME"]
+        }
+        func take(_ which: Backlog.Which, _ limit: Int, urgentOnly: Bool = false) throws -> [String] {
+            try Backlog.take(
+                legalEntity: "ACME", limit: limit, lease: Self.lease, which: which, urgentOnly: urgentOnly,
+                &bench.connection
+            ).map(\.orderRef)
+        }
+        try bench.connection.execute(
+            """
+            UPDATE backlog SET attempts = 1 WHERE order_ref IN ('O-0', 'O-1', 'O-2');
+            UPDATE backlog SET class = 0 WHERE order_ref IN ('O-0', 'O-3')
+            """)
+        #expect(try due(repeated: false) && due(repeated: true) && due(repeated: false, urgentOnly: true))
+        #expect(try take(.first, 10, urgentOnly: true) == ["O-3"])
+        #expect(try !due(repeated: false, urgentOnly: true) && due(repeated: true, urgentOnly: true))
+        #expect(try take(.repeated, 1) == ["O-0"])
+        #expect(try !due(repeated: true, urgentOnly: true))
+        #expect(try Set(take(.first, 10)) == ["O-4", "O-5"])
+        #expect(try !due(repeated: false) && due(repeated: true))
+        #expect(try take(.any, 10, urgentOnly: true) == [])
+        #expect(try Set(take(.any, 10)) == ["O-1", "O-2"])
+        #expect(try !due(repeated: true))
+    }
+
     @Test func whatBecomesUrgentWhileItIsUnderWayIsFound() throws {
         var bench = try Bench()
         try bench.apply([

@@ -57,7 +57,7 @@ public final class OdooStandIn: Sendable {
     /// `{"faults": [{"kind": "fail" | "lose_answer" | "late" | "drop" | "slow", "method": "sale.order/load", "share":
     /// 0.05, "next": 3, "status": 500, "name": "...", "milliseconds": 200}], "absent": {"product.product": ["SKU-1"]},
     /// "latency": {"milliseconds": 5} | {"recorded_divided_by": 20}, "workers": 2}`. What is absent is not found by
-    /// searches; orders that have it keep it.
+    /// searches; orders that have it keep it. Calls that are slow end as soon as other faults are told.
     public func instruct(_ instructions: String) throws(OdooStandInError) {
         try desk.instruct(Array(instructions.utf8))
     }

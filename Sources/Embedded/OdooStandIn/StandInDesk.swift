@@ -21,6 +21,7 @@ final class StandInDesk: Sendable {
     }
 
     let world: Mutex<World>
+    private let pause = StandInPause()
     private let free: DispatchSemaphore
     let database: String
     let release: Int
@@ -161,9 +162,9 @@ final class StandInDesk: Sendable {
         _ render: @escaping @Sendable (Result<StandInValue, StandInException>) -> HTTPResponse
     ) -> HTTPAnswer {
         let operation = "\(model)/\(method)"
-        let (fault, latency) = world.withLock { world -> (StandInFault?, StandInLatency) in
+        let (fault, latency, round) = world.withLock { world -> (StandInFault?, StandInLatency, Int) in
             world.calls[operation, default: 0] += 1
-            return (world.faults.meet(operation), world.latency)
+            return (world.faults.meet(operation), world.latency, pause.round)
         }
         let milliseconds = latency.milliseconds(Self.priced(operation, call), records: Self.records(call))
         switch fault?.kind {
@@ -182,7 +183,13 @@ final class StandInDesk: Sendable {
         case .loseAnswer:
             _ = perform(model, method, call, milliseconds)
             return .close
-        case .slow: return .reply(render(perform(model, method, call, milliseconds + (fault?.milliseconds ?? 0))))
+        case .slow:
+            let held = fault?.milliseconds ?? 0
+            return .reply(
+                render(
+                    perform(model, method, call, milliseconds) { [pause] in
+                        pause.wait(milliseconds: held, round: round)
+                    }))
         case nil: return .reply(render(perform(model, method, call, milliseconds)))
         }
     }
@@ -192,7 +199,7 @@ final class StandInDesk: Sendable {
 
     /// One transaction: waits for a worker, takes its time, and is kept durably before it is answered.
     private func perform(
-        _ model: String, _ method: String, _ call: StandInCall, _ milliseconds: Double
+        _ model: String, _ method: String, _ call: StandInCall, _ milliseconds: Double, hold: () -> Void = {}
     ) -> Result<StandInValue, StandInException> {
         free.wait()
         let start = ContinuousClock.now
@@ -207,6 +214,7 @@ final class StandInDesk: Sendable {
             let warehouses = claimWarehouses(model, method, call)
             defer { letGo(warehouses) }
             if milliseconds > 0 { Thread.sleep(forTimeInterval: milliseconds / 1000) }
+            hold()
             defer { end(mine) }
             if loses, let load { return .success(load.conflict) }
             let value = try world.withLock { world throws(StandInException) -> StandInValue in
@@ -273,6 +281,7 @@ final class StandInDesk: Sendable {
         }
         let change = world.withLock { world -> Int in
             world.faults.replace(told.faults ?? [])
+            pause.end()
             world.books.hidden = told.absent ?? [:]
             if let divisor = told.latency?.recordedDividedBy {
                 world.latency = .recorded(dividedBy: divisor)

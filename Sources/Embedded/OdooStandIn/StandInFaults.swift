@@ -1,3 +1,5 @@
+internal import Foundation
+
 /// What the stand-in was told to do wrong.
 struct StandInFault: Codable, Equatable, Sendable {
     enum Kind: String, Codable, Sendable {
@@ -9,7 +11,7 @@ struct StandInFault: Codable, Equatable, Sendable {
         case late
         /// Drop the connection, doing nothing.
         case drop
-        /// Hold the worker for `milliseconds` more, then work as usual.
+        /// Hold the worker for `milliseconds` more, or until other faults are told, then work as usual.
         case slow
     }
 
@@ -49,6 +51,37 @@ struct StandInFaultPlan: Sendable {
             return fault
         }
         return nil
+    }
+}
+
+/// Where calls wait that were told to be slow, until their time is up or other faults are told.
+///
+/// Safe: the round is only touched while the condition's lock is held.
+final class StandInPause: @unchecked Sendable {
+    private let condition = NSCondition()
+    private var told = 0
+
+    /// How often faults were told.
+    var round: Int {
+        condition.lock()
+        defer { condition.unlock() }
+        return told
+    }
+
+    /// Waits for a call that was met by a fault of `round`.
+    func wait(milliseconds: Double, round: Int) {
+        let end = Date(timeIntervalSinceNow: milliseconds / 1000)
+        condition.lock()
+        defer { condition.unlock() }
+        while told == round, condition.wait(until: end) {}
+    }
+
+    /// Other faults are told.
+    func end() {
+        condition.lock()
+        defer { condition.unlock() }
+        told += 1
+        condition.broadcast()
     }
 }
 
