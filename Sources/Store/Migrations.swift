@@ -39,6 +39,7 @@ public struct Migrations: Sendable {
         Migration(number: 10, name: "readings", sql: PackageResources._10_readings_sql),
         Migration(number: 11, name: "ownership", sql: PackageResources._11_ownership_sql),
         Migration(number: 12, name: "readers", sql: PackageResources._12_readers_sql),
+        Migration(number: 13, name: "trace", sql: PackageResources._13_trace_sql),
     ]
 
     /// The number of the newest.
