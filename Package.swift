@@ -57,9 +57,10 @@ let package = Package(
                 .embedInCode("Migrations/012_readers.sql"),
                 .embedInCode("Migrations/013_keys.sql"),
                 .embedInCode("Migrations/014_turns.sql"),
+                .embedInCode("Migrations/015_trace.sql"),
             ]),
         stage("Workers", ["Store", "Postgres", "OrderEvents", "Orders", "Partitioner", "Metrics"]),
-        stage("Odoo"),
+        stage("Odoo", ["OrderEvents"]),
         stage("Delivery", ["Odoo", "Store", "Postgres", "OrderEvents", "Orders", "Metrics"]),
         // What is asked over HTTP: who may ask, the read API, the operator's page.
         stage(
@@ -109,7 +110,7 @@ let package = Package(
         tests(
             of: "OperatorAPI", ["HTTPServer", "Store", "Postgres", "OrderEvents", "Orders", "TestSupport"],
             exclude: ["matrix.tsv"]),
-        tests(of: "Odoo", ["Embedded", "HTTPServer"]),
+        tests(of: "Odoo", ["Embedded", "HTTPServer", "OrderEvents"]),
         tests(
             of: "Delivery",
             ["Odoo", "Store", "Postgres", "OrderEvents", "Orders", "Metrics", "TestSupport", "Embedded"]),

@@ -223,7 +223,7 @@ struct DeliveryDesk {
 
     private mutating func visit(_ one: Taken) {
         let (index, lease, taken) = (one.index, one.lease, one.order)
-        let errand = Errand(taken.turn.urgency)
+        let errand = Errand(taken.turn.urgency, trace: taken.trace)
         underway[index][taken.orderRef] = errand
         service.metrics.inFlight.with(service.destinations[index].settings.legalEntity).set(
             Double(underway[index].count))
@@ -274,9 +274,10 @@ struct DeliveryDesk {
     private mutating func ended(_ visit: DeliveryService.Visit, _ recorded: Backlog.Recorded) {
         let entity = service.destinations[visit.destination].settings.legalEntity
         if let failure = visit.result.failure, visit.result.end == .stopped {
+            let trace = visit.taken.trace.map { [("trace.id", LogValue.text($0.traceID))] } ?? []
             service.log.error(
                 "delivery.destination_refuses",
-                [("legal_entity", .text(entity)), ("reason", .text(failure.description))])
+                [("legal_entity", .text(entity)), ("reason", .text(failure.description))] + trace)
         }
         underway[visit.destination][visit.taken.orderRef] = nil
         nextLook[visit.destination] = .now
@@ -292,8 +293,9 @@ struct DeliveryDesk {
             service.log.warning("delivery.not_owner", [("legal_entity", .text(entity))])
         case .upToDate:
             let now = Int64(Date().timeIntervalSince1970 * 1_000_000)
+            let trace = visit.taken.trace.flatMap { $0.isSampled ? TraceID(high: $0.high, low: $0.low) : nil }
             service.metrics.latency.with(entity, "delivery").observe(
-                max(0, Double(now - visit.taken.since) / 1_000_000))
+                max(0, Double(now - visit.taken.since) / 1_000_000), trace: trace)
             throughput[entity, default: DrainRate()].delivered()
         }
     }

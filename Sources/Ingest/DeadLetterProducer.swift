@@ -19,11 +19,13 @@ public struct DeadLetterRecord: Equatable, Sendable {
     public var key: [UInt8]?
     /// Its value, or nil for a tombstone.
     public var value: [UInt8]?
+    /// The trace that it named, or nil.
+    public var trace: TraceContext?
 
     /// A record; see the properties.
     public init(
         source: SourcePartition, offset: Int64, loggedAt: Timestamp?, channel: String, reason: DeadLetter.Reason,
-        detail: String, key: [UInt8]?, value: [UInt8]?
+        detail: String, key: [UInt8]?, value: [UInt8]?, trace: TraceContext? = nil
     ) {
         self.source = source
         self.offset = offset
@@ -33,6 +35,7 @@ public struct DeadLetterRecord: Equatable, Sendable {
         self.detail = detail
         self.key = key
         self.value = value
+        self.trace = trace
     }
 }
 
@@ -137,6 +140,8 @@ public struct DeadLetterProducer: ~Copyable {
         if let loggedAt = letter.loggedAt {
             headers.append(RecordHeader("sluice.timestamp.ms", text: String(loggedAt.microseconds / 1000)))
         }
+        // As it came: whoever mends the record finds the trace in which it was sent.
+        if let trace = letter.trace { headers.append(RecordHeader("traceparent", text: trace.traceparent)) }
         var record = OutgoingRecord(topic: topic, key: letter.key, value: letter.value)
         if cut {
             headers.append(RecordHeader("sluice.value.bytes", text: String(letter.value?.count ?? 0)))

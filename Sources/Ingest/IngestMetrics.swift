@@ -7,6 +7,7 @@ public final class IngestMetrics: Sendable {
     private let lagSeconds: GaugeFamily
     private let status: StateSetFamily
     private let expired: CounterFamily
+    private let tracesRefused: CounterFamily
     private let redelivered: CounterFamily
     private let imbalance: GaugeFamily
     private let group: String
@@ -56,6 +57,10 @@ public final class IngestMetrics: Sendable {
         expired = registry.counter(
             "sluice_ingest_expired_offsets_total",
             help: "Offsets that retention removed from the log before they were read.", labels: ["topic", "partition"])
+        tracesRefused = registry.counter(
+            "sluice_ingest_traces_refused_total",
+            help: "Records whose header traceparent cannot be read: they are taken as if they had none.",
+            labels: ["topic"])
         redelivered = registry.redelivered()
         imbalance = registry.booksImbalance()
         burstRecords = registry.histogram(
@@ -93,7 +98,7 @@ public final class IngestMetrics: Sendable {
             records: records.with(source.topic, partition),
             lagRecords: lagRecords.with(source.topic, partition, group),
             lagSeconds: lagSeconds.with(source.topic, partition, group), status: status.with(source.topic, partition),
-            expired: expired.with(source.topic, partition))
+            expired: expired.with(source.topic, partition), tracesRefused: tracesRefused.with(source.topic))
     }
 
     /// Takes the lag of a partition that is read by somebody else now off the page; its counter and status stay.
@@ -109,5 +114,6 @@ public final class IngestMetrics: Sendable {
         let lagSeconds: Gauge
         let status: StateSet
         let expired: Counter
+        let tracesRefused: Counter
     }
 }

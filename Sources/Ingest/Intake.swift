@@ -21,7 +21,8 @@ final class Intake {
             guard let epoch = partitions.admit(index, offset: message.offset) else { return }
             let logged = message.timestamp.map { Timestamp(microseconds: $0.milliseconds * 1000) }
             let source = SourcePosition(
-                partition: index, epoch: epoch, offset: message.offset, loggedAt: logged, polledAt: wallClock())
+                partition: index, epoch: epoch, offset: message.offset, loggedAt: logged, polledAt: wallClock(),
+                trace: trace(of: message, index))
             if !waiting.isEmpty, waiting[index] != nil {
                 // Neither counted nor looked at.
                 waiting[index]?.append(HeldRecord(message, source))
@@ -37,6 +38,15 @@ final class Intake {
                 }, source: source)
             if case .event(let event) = taken { records[records.count - 1].entity = event.entity }
             burst.append(taken)
+        }
+
+        /// The trace that the record's header names: as elsewhere with Kafka, the last of several headers.
+        private func trace(of message: borrowing Message, _ index: Int32) -> TraceContext? {
+            guard let found = message.withLastHeader("traceparent", { TraceContext(traceparent: $0) }) else {
+                return nil
+            }
+            if found == nil { partitions.refuseTrace(index) }
+            return found
         }
 
         /// Takes the first of the records that wait, `unseen` as a dead letter.
@@ -97,6 +107,9 @@ final class Intake {
 
     /// Offset of the first record that waits.
     func firstHeld(_ index: Int32) -> Int64? { state.waiting[index]?.first?.source.offset }
+
+    /// The trace that it names.
+    func firstHeldTrace(_ index: Int32) -> TraceContext? { state.waiting[index]?.first?.source.trace }
 
     /// Takes the first `limit` of the records that wait; `unseen` ones become dead letters without being looked at.
     func takeHeld(_ index: Int32, _ limit: Int, unseen: Bool) {

@@ -116,6 +116,9 @@ struct IntakePartitions {
         if partitions[Int(source.partition)]?.count(source) == 1 { touched.append(source.partition) }
     }
 
+    /// Counts a record whose trace cannot be read.
+    func refuseTrace(_ index: Int32) { partitions[Int(index)]?.handles.tracesRefused.add() }
+
     /// Tells the metrics how many records came.
     mutating func endBurst() {
         for index in touched { partitions[Int(index)]?.endBurst() }

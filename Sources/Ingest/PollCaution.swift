@@ -47,7 +47,7 @@ extension PollLoop {
     private mutating func stepCarefully(_ source: TopicPartition, _ one: Held) {
         let assignment = Handover.Assignment(partition: one.index, epoch: one.epoch)
         let noted = shared.handover.withLock { $0.taken[assignment] }
-        let first = intake.firstHeld(one.index)
+        let (first, trace) = (intake.firstHeld(one.index), intake.firstHeldTrace(one.index))
         let step = cautions[source]?.step(first: first, noted: noted, now: monotonicSeconds())
         switch step {
         case .note(let offset):
@@ -56,9 +56,10 @@ extension PollLoop {
             intake.takeHeld(one.index, count, unseen: false)
         case .giveUp:
             intake.takeHeld(one.index, 1, unseen: true)
+            let trace = trace.map { [("trace.id", LogValue.text($0.traceID))] } ?? []
             shared.log.error(
                 "record.given_up",
-                fields(source, first ?? -1) + [("remedy", "look at the dead letter; report the crash")])
+                fields(source, first ?? -1) + trace + [("remedy", "look at the dead letter; report the crash")])
         case .end:
             intake.takeHeld(one.index, .max, unseen: false)
             intake.endHolding(one.index)

@@ -31,7 +31,8 @@ actor BatchDesk<Input: Sendable, Output: Sendable> {
     ///   - size: largest number of inputs of a call.
     ///   - parallel: how many calls of one lane may be under way.
     ///   - linger: how long a first input waits for company; a critical one does not.
-    ///   - run: answers inputs of one lane, each at its place; its calls are the errand of the first of them.
+    ///   - run: answers inputs of one lane, each at its place; its calls are as urgent as the most urgent of them, and
+    ///     belong to that one's trace, or else to the first that is known.
     init(
         size: Int, parallel: Int = 8, linger: Duration,
         run: @escaping @Sendable (_ lane: String, [Input]) async -> [Answer]
@@ -59,8 +60,8 @@ actor BatchDesk<Input: Sendable, Output: Sendable> {
         while true {
             if !queue.isCritical, waiting[queue, default: []].count < size { try? await Task.sleep(for: linger) }
             let batch = next(queue)
-            guard let first = batch.first else { break }
-            let answers = await Errand.$current.withValue(Self.mostUrgent(batch) ?? first.errand) {
+            guard !batch.isEmpty else { break }
+            let answers = await Errand.$current.withValue(Self.errand(of: batch)) {
                 await run(queue.lane, batch.map(\.input))
             }
             for (index, one) in batch.enumerated() {
@@ -90,8 +91,12 @@ actor BatchDesk<Input: Sendable, Output: Sendable> {
         return batch
     }
 
-    private static func mostUrgent(_ batch: [Waiting]) -> Errand? {
-        batch.compactMap(\.errand).min { $0.urgency < $1.urgency }
+    private static func errand(of batch: [Waiting]) -> Errand? {
+        let errands = batch.compactMap(\.errand)
+        guard let urgent = errands.min(by: { $0.urgency < $1.urgency }) else { return nil }
+        // A header has room for one parent.
+        guard urgent.trace == nil, let trace = errands.lazy.compactMap(\.trace).first else { return urgent }
+        return Errand(urgent.urgency, trace: trace)
     }
 
     private static var unanswered: Answer {

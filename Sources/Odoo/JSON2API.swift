@@ -9,6 +9,7 @@ public struct JSON2API: OdooAPI {
     private let headers: [(name: String, value: String)]
     private let deadline: Duration
     private let exchange: HTTPExchange
+    private let span: @Sendable () -> UInt64
 
     /// One database of one server.
     ///
@@ -18,9 +19,10 @@ public struct JSON2API: OdooAPI {
     ///   - key: API key of the integration user. Never printed.
     ///   - deadline: for each call, absolute.
     ///   - exchange: shared between destinations of one process.
+    ///   - span: a random number for each call that belongs to a trace; see `Errand`.
     public init(
         url: String, database: String, key: String, deadline: Duration = JSON2API.defaultDeadline,
-        exchange: HTTPExchange
+        exchange: HTTPExchange, span: @escaping @Sendable () -> UInt64 = Errand.randomSpan
     ) {
         self.base = url.hasSuffix("/") ? String(url.dropLast()) : url
         self.headers = [
@@ -29,6 +31,7 @@ public struct JSON2API: OdooAPI {
         ]
         self.deadline = deadline
         self.exchange = exchange
+        self.span = span
     }
 
     /// Makes one call; see `OdooAPI`.
@@ -44,8 +47,8 @@ public struct JSON2API: OdooAPI {
         }
         let reply = try await exchange.send(
             HTTPCall(
-                method: "POST", url: "\(base)/json/2/\(call.operation)", headers: headers, body: body,
-                deadline: deadline),
+                method: "POST", url: "\(base)/json/2/\(call.operation)", headers: headers + Errand.headers(span: span),
+                body: body, deadline: deadline),
             operation: call.operation)
         return try Self.value(reply, call.operation)
     }

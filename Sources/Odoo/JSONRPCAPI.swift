@@ -10,6 +10,7 @@ public final class JSONRPCAPI: OdooAPI {
     private let key: String
     private let deadline: Duration
     private let exchange: HTTPExchange
+    private let span: @Sendable () -> UInt64
     private let user = Mutex<Int?>(nil)
 
     /// One database of one server, as the user `login`.
@@ -21,9 +22,10 @@ public final class JSONRPCAPI: OdooAPI {
     ///   - key: its API key (or password). Never printed.
     ///   - deadline: for each call, absolute.
     ///   - exchange: shared between destinations of one process.
+    ///   - span: as of `JSON2API`.
     public init(
         url: String, database: String, login: String, key: String, deadline: Duration = JSON2API.defaultDeadline,
-        exchange: HTTPExchange
+        exchange: HTTPExchange, span: @escaping @Sendable () -> UInt64 = Errand.randomSpan
     ) {
         self.url = (url.hasSuffix("/") ? String(url.dropLast()) : url) + "/jsonrpc"
         self.database = database
@@ -31,6 +33,7 @@ public final class JSONRPCAPI: OdooAPI {
         self.key = key
         self.deadline = deadline
         self.exchange = exchange
+        self.span = span
     }
 
     /// Makes one call; see `OdooAPI`.
@@ -108,7 +111,7 @@ public final class JSONRPCAPI: OdooAPI {
                 method: "POST", url: url,
                 headers: [
                     ("Content-Type", "application/json"), ("Accept", "application/json"), ("User-Agent", "sluice"),
-                ], body: body, deadline: deadline), operation: operation)
+                ] + Errand.headers(span: span), body: body, deadline: deadline), operation: operation)
         let answer = try JSON2API.value(reply, operation)
         if let error = answer["error"] { throw .of(rpcError: error, operation: operation) }
         guard answer["jsonrpc"] != nil else {

@@ -37,6 +37,7 @@
     /// Bytes of memory that an event with these fields holds.
     var cost: Int {
         bytes.count + DecodedFields.ownBytes + lines.count * MemoryLayout<OrderLine>.stride + (facts?.cost ?? 0)
+            + (source.kept == nil ? 0 : KeptTrace.bytes)
     }
 }
 

@@ -29,7 +29,7 @@ public struct Slice: Equatable, Hashable, Sendable {
     @inlinable public var isEmpty: Bool { count == 0 }
 }
 
-/// Where and when a record was read.
+/// Where and when a record was read, and which trace it belongs to.
 public struct SourcePosition: Equatable, Hashable, Sendable {
     /// Index of the (topic, partition) in the process's table of source partitions.
     public var partition: Int32
@@ -41,14 +41,25 @@ public struct SourcePosition: Equatable, Hashable, Sendable {
     public var loggedAt: Timestamp?
     /// When the poll returned the record (wall clock).
     public var polledAt: Timestamp
+    /// The trace that the record names; nil: none.
+    @inlinable public var trace: TraceContext? {
+        get { kept?.context }
+        set { kept = newValue.map(KeptTrace.init) }
+    }
+    /// Behind a reference: every event that waits has this room in it, and most name no trace.
+    @usableFromInline var kept: KeptTrace?
 
     /// A position; see the properties.
-    public init(partition: Int32, epoch: UInt32, offset: Int64, loggedAt: Timestamp?, polledAt: Timestamp) {
+    public init(
+        partition: Int32, epoch: UInt32, offset: Int64, loggedAt: Timestamp?, polledAt: Timestamp,
+        trace: TraceContext? = nil
+    ) {
         self.partition = partition
         self.epoch = epoch
         self.offset = offset
         self.loggedAt = loggedAt
         self.polledAt = polledAt
+        kept = trace.map(KeptTrace.init)
     }
 }
 

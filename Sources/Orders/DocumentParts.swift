@@ -58,6 +58,19 @@ extension DocumentReader {
         return value
     }
 
+    mutating func eventTrace() throws(JSONError) -> Order.EventTrace? {
+        var context: TraceContext?
+        var version: Int64 = 0
+        try object { (r, key) throws(JSONError) in
+            switch key {
+            case "parent": context = TraceContext(traceparent: Array(try r.text().utf8).span)
+            case "version": version = try r.integer()
+            default: try r.skip()
+            }
+        }
+        return context.map { Order.EventTrace(context: $0, version: version) }
+    }
+
     private mutating func range() throws(JSONError) -> Order.NumberRange {
         let numbers = try numbers(2, 2)
         guard numbers[0] <= numbers[1] else {

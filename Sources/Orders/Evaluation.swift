@@ -130,6 +130,7 @@ extension Order {
             return result
         }
         version += 1
+        if let context = telling.event.source.trace { trace = EventTrace(context: context, version: version) }
         result.changed = true
         return result
     }

@@ -60,6 +60,8 @@ public struct Order: Equatable, Sendable {
     public var names: [OtherName] = []
     /// What channels told whose word does not count, as long as the owners have not said it.
     public var claims: [Claim] = []
+    /// The trace of the newest applied event that named one.
+    public var trace: EventTrace?
     /// How many of the order's events are parked.
     public var parked: Int32 = 0
 

@@ -18,6 +18,13 @@ extension Order {
         writeOrder(&writer)
         writeFacts(&writer)
         writer.validation(validation)
+        if let trace {
+            writer.key("trace")
+            writer.open("{")
+            writer.member("parent", trace.context.traceparent)
+            writer.member("version", trace.version)
+            writer.close("}")
+        }
         if parked > 0 { writer.member("parked", Int64(parked)) }
         if !open.isEmpty {
             writer.array("open", open) { writer, code in writer.value(code.rawValue) }

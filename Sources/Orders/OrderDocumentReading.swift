@@ -75,6 +75,7 @@ extension Order {
         case "marks": marks = try reader.array { (r) throws(JSONError) in try r.mark() }
         case "holds": holds = try reader.array { (r) throws(JSONError) in try r.hold() }
         case "claims": claims = try reader.array { (r) throws(JSONError) in try r.claim() }.compactMap { $0 }
+        case "trace": trace = try reader.eventTrace()
         case "parked": parked = Int32(clamping: max(0, try reader.integer()))
         case "validation": validation = try reader.validation()
         case "open":

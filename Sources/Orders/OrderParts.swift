@@ -21,6 +21,14 @@ extension Order {
         public var skipped: [NumberRange] = []
     }
 
+    /// The trace that an applied event named.
+    public struct EventTrace: Equatable, Sendable {
+        /// As the event named it.
+        public var context: TraceContext
+        /// The order's version with the event: what was delivered up to it has been told within the trace.
+        public var version: Int64
+    }
+
     /// Sequence numbers in a row.
     public struct NumberRange: Equatable, Sendable {
         /// The lowest.

@@ -81,12 +81,12 @@ public enum ApplyStatements {
     ///
     /// text[] legal_entity, text[] order_ref -> bigint ordinality, text channel, text event_id, text warehouse,
     /// text code, timestamptz due_at, timestamptz parked_at, integer source_partition, bigint source_offset,
-    /// timestamptz logged_at, bytea payload.
+    /// timestamptz logged_at, bytea payload, bytea trace or NULL.
     public static let loadParked = Statement(
         "load_parked",
         """
         SELECT r.i, p.channel, p.event_id, p.warehouse, p.code, p.due_at, p.parked_at,
-               j.source_partition, j.source_offset, j.logged_at, j.payload
+               j.source_partition, j.source_offset, j.logged_at, j.payload, j.trace
         FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS r(e, k, i)
         JOIN parked p ON p.legal_entity = r.e AND p.order_ref = r.k AND p.released_at IS NULL
         JOIN journal j ON j.legal_entity = p.legal_entity AND j.channel = p.channel AND j.event_id = p.event_id
@@ -122,15 +122,17 @@ public enum ApplyStatements {
                       legal_entity, channel, event_id, order_ref, warehouse, code, payload)
         FROM STDIN (FORMAT binary)
         """
-    /// The same for batches with an event that a routing rule took, or whose customer has a group: two more columns.
-    public static let copyRoutedJournal = """
+    /// The same for batches with an event that a routing rule took, whose customer has a group, or that names a trace.
+    public static let copyJournalInFull = """
         COPY journal (source_offset, occurred_at, logged_at, recorded_at, content_hash, sequence, order_version,
                       source_partition, outcome, disposition, status, milestone, state_before, state_after,
-                      legal_entity, channel, event_id, order_ref, warehouse, code, payload, rule, tags)
+                      legal_entity, channel, event_id, order_ref, warehouse, code, payload, rule, tags, trace)
         FROM STDIN (FORMAT binary)
         """
     /// How many columns `copyJournal` has.
     public static let journalColumns: Int16 = 21
+    /// How many `copyJournalInFull` has.
+    public static let allJournalColumns: Int16 = 24
 
     /// bigint[] offset, timestamptz recorded_at, integer[] partition, text[] legal_entity, text[] channel,
     /// text[] event_id -> the (partition, offset) that were new.
@@ -145,29 +147,31 @@ public enum ApplyStatements {
 
     /// bigint[] offset, timestamptz[] occurred_at, timestamptz recorded_at, bigint[] content_hash, bigint[] sequence,
     /// integer[] partition, smallint[] status, smallint[] milestone, text[] legal_entity, text[] channel,
-    /// text[] event_id, text[] order_ref, text[] code, text[] detail, bytea[] payload -> the new positions.
+    /// text[] event_id, text[] order_ref, text[] code, text[] detail, bytea[] payload, bytea[] trace -> the new
+    /// positions.
     public static let insertRejected = Statement(
         "insert_rejected",
         """
         INSERT INTO rejected (source_offset, occurred_at, recorded_at, content_hash, sequence, source_partition,
-                              status, milestone, legal_entity, channel, event_id, order_ref, code, detail, payload)
-        SELECT o, t, $3::timestamptz, h, s, p, st, m, e, c, k, r, x, d, b
+                              status, milestone, legal_entity, channel, event_id, order_ref, code, detail, payload,
+                              trace)
+        SELECT o, t, $3::timestamptz, h, s, p, st, m, e, c, k, r, x, d, b, w
         FROM unnest($1::bigint[], $2::timestamptz[], $4::bigint[], $5::bigint[], $6::integer[], $7::smallint[],
                     $8::smallint[], $9::text[], $10::text[], $11::text[], $12::text[], $13::text[], $14::text[],
-                    $15::bytea[]) AS r(o, t, h, s, p, st, m, e, c, k, r, x, d, b)
+                    $15::bytea[], $16::bytea[]) AS r(o, t, h, s, p, st, m, e, c, k, r, x, d, b, w)
         ON CONFLICT DO NOTHING RETURNING source_partition, source_offset
         """)
 
     /// bigint[] offset, timestamptz[] logged_at, timestamptz recorded_at, integer[] partition, bigint[] payload_bytes,
-    /// text[] channel, text[] reason, text[] detail, bytea[] key, bytea[] payload -> the new positions.
+    /// text[] channel, text[] reason, text[] detail, bytea[] key, bytea[] payload, bytea[] trace -> the new positions.
     public static let insertDeadLetters = Statement(
         "insert_dead_letters",
         """
         INSERT INTO dead_letters (source_offset, logged_at, recorded_at, source_partition, payload_bytes, channel,
-                                  reason, detail, record_key, payload)
-        SELECT o, l, $3::timestamptz, p, n, c, x, d, k, b
+                                  reason, detail, record_key, payload, trace)
+        SELECT o, l, $3::timestamptz, p, n, c, x, d, k, b, w
         FROM unnest($1::bigint[], $2::timestamptz[], $4::integer[], $5::bigint[], $6::text[], $7::text[], $8::text[],
-                    $9::bytea[], $10::bytea[]) AS r(o, l, p, n, c, x, d, k, b)
+                    $9::bytea[], $10::bytea[], $11::bytea[]) AS r(o, l, p, n, c, x, d, k, b, w)
         ON CONFLICT DO NOTHING RETURNING source_partition, source_offset
         """)
 

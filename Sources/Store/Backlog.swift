@@ -1,3 +1,4 @@
+public import OrderEvents
 public import Orders
 public import Postgres
 
@@ -19,6 +20,9 @@ public struct BacklogOrder: Sendable {
     public var unrecordedVisit: Int64?
     /// What is due first.
     public var turn: Backlog.Turn
+
+    /// The trace that its delivery belongs to: the newest of what is not delivered yet; nil: none of it named one.
+    public var trace: TraceContext? { order.trace.flatMap { $0.version > deliveredVersion ? $0.context : nil } }
 }
 
 /// The result of a delivery, to be recorded.

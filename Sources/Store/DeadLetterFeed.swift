@@ -21,6 +21,8 @@ public struct StoredDeadLetter: Sendable {
     public var key: [UInt8]?
     /// The record's value, as far as it was kept.
     public var payload: [UInt8]?
+    /// The trace that the record named.
+    public var trace: TraceContext?
     let partitionID: Int32
 }
 
@@ -30,7 +32,7 @@ public enum DeadLetterFeed {
         "dead_letters_due",
         """
         SELECT s.topic, s.partition, d.source_offset, d.logged_at, d.channel, d.reason, d.detail, d.record_key,
-               d.payload, d.source_partition
+               d.payload, d.source_partition, d.trace
         FROM (SELECT * FROM dead_letters WHERE produced_at IS NULL ORDER BY recorded_at LIMIT $1) d
         JOIN source_partitions s ON s.id = d.source_partition
         """)
@@ -53,7 +55,8 @@ public enum DeadLetterFeed {
                 topic: rows.text(row, 0), partition: rows.int32(row, 1), offset: rows.int64(row, 2),
                 loggedAt: rows.optionalTimestamp(row, 3).map { Timestamp(microseconds: $0) },
                 channel: rows.text(row, 4), reason: rows.text(row, 5), detail: rows.text(row, 6),
-                key: rows.optionalBytes(row, 7), payload: rows.optionalBytes(row, 8), partitionID: rows.int32(row, 9))
+                key: rows.optionalBytes(row, 7), payload: rows.optionalBytes(row, 8),
+                trace: rows.optionalBytes(row, 10).flatMap(TraceContext.init(stored:)), partitionID: rows.int32(row, 9))
         }
     }
 

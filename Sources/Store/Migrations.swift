@@ -41,6 +41,7 @@ public struct Migrations: Sendable {
         Migration(number: 12, name: "readers", sql: PackageResources._12_readers_sql),
         Migration(number: 13, name: "keys", sql: PackageResources._13_keys_sql),
         Migration(number: 14, name: "turns", sql: PackageResources._14_turns_sql),
+        Migration(number: 15, name: "trace", sql: PackageResources._15_trace_sql),
     ]
 
     /// The number of the newest.

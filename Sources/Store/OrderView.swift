@@ -24,6 +24,8 @@ public struct OrderView: Sendable {
         public var detail: String?
         /// The routing rule of the channel that took it; nil: none did.
         public var rule: String?
+        /// The trace that its record named; nil: none.
+        public var trace: TraceContext?
         /// Who told it.
         public var channel: String
         /// The channel's identity of it.

@@ -59,23 +59,23 @@ enum OrderViewStatements {
         WITH told AS (
             SELECT outcome, disposition, status, milestone, state_before, state_after, code, NULL AS detail, channel,
                    event_id, warehouse, sequence, order_version, occurred_at, recorded_at, source_partition,
-                   source_offset, false AS archived, rule
+                   source_offset, false AS archived, rule, trace
             FROM journal WHERE legal_entity = $1 AND order_ref = $2
             UNION ALL
             SELECT outcome, disposition, status, milestone, state_before, state_after, code, NULL, channel, event_id,
                    warehouse, sequence, order_version, occurred_at, recorded_at, source_partition, source_offset, true,
-                   rule
+                   rule, trace
             FROM journal_archive WHERE legal_entity = $1 AND order_ref = $2
             UNION ALL
             SELECT 5, 0, status, milestone, 0, 0, code, detail, channel, event_id, '', sequence, 0, occurred_at,
-                   recorded_at, source_partition, source_offset, false, NULL
+                   recorded_at, source_partition, source_offset, false, NULL, trace
             FROM rejected WHERE legal_entity = $1 AND order_ref = $2
             ORDER BY recorded_at DESC, order_version DESC, source_partition DESC, source_offset DESC LIMIT $3
         )
         SELECT t.outcome, t.disposition, t.status, t.milestone, t.state_before, t.state_after, t.code, t.detail,
                t.channel, t.event_id, t.warehouse, t.sequence, t.order_version, t.occurred_at, t.recorded_at, s.topic,
                s.partition, t.source_offset, t.archived, p.released_at, p.released_outcome,
-               t.rule
+               t.rule, t.trace
         FROM told t JOIN source_partitions s ON s.id = t.source_partition
         LEFT JOIN parked p ON t.outcome = 4 AND p.legal_entity = $1 AND p.channel = t.channel
              AND p.event_id = t.event_id
@@ -243,6 +243,7 @@ enum OrderViewReading {
                     milestone: Milestone(rawValue: raw(rows, row, 3)), from: state(rows, row, 4),
                     to: state(rows, row, 5), code: rows.optionalText(row, 6), detail: rows.optionalText(row, 7),
                     rule: rows.optionalText(row, 21),
+                    trace: rows.optionalBytes(row, 22).flatMap(TraceContext.init(stored:)),
                     channel: rows.text(row, 8), eventID: rows.text(row, 9), warehouse: rows.text(row, 10),
                     sequence: rows.optionalInt64(row, 11), version: rows.int64(row, 12),
                     occurredAt: time(rows, row, 13), recordedAt: time(rows, row, 14), topic: rows.text(row, 15),

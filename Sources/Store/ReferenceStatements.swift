@@ -95,7 +95,7 @@ public enum ReferenceStatements {
         "load_waiting",
         """
         SELECT r.i, p.channel, p.event_id, p.warehouse, p.code, p.due_at, p.parked_at,
-               j.source_partition, j.source_offset, j.logged_at, j.payload
+               j.source_partition, j.source_offset, j.logged_at, j.payload, j.trace
         FROM unnest($1::text[], $2::smallint[], $3::text[], $4::text[]) WITH ORDINALITY AS r(e, t, s, v, i)
         JOIN parked p ON p.legal_entity = r.e AND p.reference_kind = r.t AND p.reference_issuer = r.s
              AND p.reference_value = r.v AND p.released_at IS NULL AND p.order_ref = ''

@@ -111,13 +111,13 @@ public struct ApplySettings: Sendable {
         self.decodeParked = decodeParked
     }
 
-    /// Whether the journal has something to say of how one of the batch's events was routed.
-    func isAnyRouted(_ plan: BatchPlan, _ items: [Taken]) -> Bool {
-        routesEvents
-            && plan.journal.contains { row in
-                guard case .event(let event) = items[row.item] else { return false }
-                return event.rule >= 0 || !event.customerGroup.isEmpty
-            }
+    /// Whether one of the batch's events has something for the journal's columns that are usually empty: how it was
+    /// routed, or its trace.
+    func fillsAllColumns(_ plan: BatchPlan, _ items: [Taken]) -> Bool {
+        plan.journal.contains { row in
+            guard case .event(let event) = items[row.item] else { return false }
+            return event.source.trace != nil || (routesEvents && (event.rule >= 0 || !event.customerGroup.isEmpty))
+        }
     }
 
     /// What the journal says of how the event was routed; nil: no rule took it, and its customer has no group.

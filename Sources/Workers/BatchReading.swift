@@ -158,7 +158,8 @@ enum BatchReading {
         let source = SourcePosition(
             partition: -2 - rows.int32(row, 7), epoch: 0, offset: rows.int64(row, 8),
             loggedAt: rows.optionalTimestamp(row, 9).map { Timestamp(microseconds: $0) },
-            polledAt: Timestamp(microseconds: rows.timestamp(row, 6)))
+            polledAt: Timestamp(microseconds: rows.timestamp(row, 6)),
+            trace: rows.optionalBytes(row, 11).flatMap(TraceContext.init(stored:)))
         let name = settings.entityName(entity)
         guard let event = settings.decodeParked(rows.text(row, 1), name, rows.bytes(row, 10), source) else {
             return nil

@@ -80,10 +80,10 @@ struct BatchWriter: Sendable {
         let begins = !plan.journal.isEmpty
         if isSettled { plan.noteVerdicts() }
         if !plan.journal.isEmpty || !plan.verdicts.isEmpty {
-            let isRouted = settings.isAnyRouted(plan, items)
-            fillJournal(plan, items, numbers, settings, now, isRouted: isRouted)
-            fillVerdicts(plan, settings, now, isRouted: isRouted)
-            let statement = isRouted ? ApplyStatements.copyRoutedJournal : ApplyStatements.copyJournal
+            let isFull = settings.fillsAllColumns(plan, items)
+            fillJournal(plan, items, numbers, settings, now, isFull: isFull)
+            fillVerdicts(plan, settings, now, isFull: isFull)
+            let statement = isFull ? ApplyStatements.copyJournalInFull : ApplyStatements.copyJournal
             _ = try connection.copyIn(statement, &journal, beginning: begins)
         }
         if !lookAgain.isEmpty {
@@ -114,14 +114,14 @@ struct BatchWriter: Sendable {
 
     private mutating func fillJournal(
         _ plan: BatchPlan, _ items: [Taken], _ numbers: [Int32: Int32], _ settings: ApplySettings, _ now: Timestamp,
-        isRouted: Bool
+        isFull: Bool
     ) {
         journal.reset()
         for index in plan.journalOrder {
             let row = plan.journal[index]
             guard case .event(let event) = items[row.item] else { continue }
             let evaluation = row.evaluation
-            journal.beginRow(columns: ApplyStatements.journalColumns + (isRouted ? 2 : 0))
+            journal.beginRow(columns: isFull ? ApplyStatements.allJournalColumns : ApplyStatements.journalColumns)
             journal.int64(event.source.offset)
             journal.timestamp(microsecondsSinceUnixEpoch: event.occurredAt.microseconds)
             if let logged = event.source.storableLoggedAt {
@@ -151,10 +151,11 @@ struct BatchWriter: Sendable {
             journal.text(row.warehouse)
             if let code = evaluation.code { journal.text(code.rawValue) } else { journal.null() }
             journal.bytea(event.bytes, 0, event.payloadCount)
-            guard isRouted else { continue }
+            guard isFull else { continue }
             let route = settings.route(of: event)
             journal.text(route?.rule)
             journal.text(route?.tags)
+            if let trace = event.source.trace { journal.bytea(trace.stored) } else { journal.null() }
         }
     }
 

@@ -53,7 +53,7 @@ extension BatchWriter {
         var statuses = Int16Array(), milestones = Int16Array()
         var entities = TextArray(), channels = TextArray(), ids = TextArray(), refs = TextArray()
         var codes = TextArray(), details = TextArray()
-        var payloads = ByteaArray()
+        var payloads = ByteaArray(), traces = ByteaArray()
         for row in plan.rejected {
             guard case .event(let event) = items[row.item] else { continue }
             offsets.append(event.source.offset)
@@ -74,6 +74,7 @@ extension BatchWriter {
             codes.append(row.code.rawValue)
             details.append(row.detail)
             payloads.append(event.bytes, 0, event.payloadCount)
+            if let trace = event.source.trace { traces.append(trace.stored) } else { traces.appendNull() }
         }
         var parameters = Parameters()
         parameters.array(offsets)
@@ -86,6 +87,7 @@ extension BatchWriter {
         parameters.array(milestones)
         for texts in [entities, channels, ids, refs, codes, details] { parameters.array(texts) }
         parameters.array(payloads)
+        parameters.array(traces)
         let rows = try connection.query(ApplyStatements.insertRejected, parameters)
         takePositions(rows, &result)
     }
@@ -99,7 +101,7 @@ extension BatchWriter {
         var times = TimestampArray()
         var partitions = Int32Array()
         var channels = TextArray(), reasons = TextArray(), details = TextArray()
-        var keys = ByteaArray(), payloads = ByteaArray()
+        var keys = ByteaArray(), payloads = ByteaArray(), traces = ByteaArray()
         for item in plan.deadLetters {
             guard case .deadLetter(let letter) = items[item] else { continue }
             offsets.append(letter.source.offset)
@@ -115,6 +117,7 @@ extension BatchWriter {
             details.append(letter.detail)
             if let key = letter.key { keys.append(key) } else { keys.appendNull() }
             if let payload = letter.payload { payloads.append(payload) } else { payloads.appendNull() }
+            if let trace = letter.source.trace { traces.append(trace.stored) } else { traces.appendNull() }
         }
         var parameters = Parameters()
         parameters.array(offsets)
@@ -125,6 +128,7 @@ extension BatchWriter {
         for texts in [channels, reasons, details] { parameters.array(texts) }
         parameters.array(keys)
         parameters.array(payloads)
+        parameters.array(traces)
         let rows = try connection.query(ApplyStatements.insertDeadLetters, parameters)
         takePositions(rows, &result)
     }

@@ -76,7 +76,7 @@ extension VerdictRow {
 extension BatchWriter {
     /// Adds the verdicts to the journal's rows, in key order, behind all rows of channels.
     mutating func fillVerdicts(
-        _ plan: BatchPlan, _ settings: ApplySettings, _ now: Timestamp, isRouted: Bool = false
+        _ plan: BatchPlan, _ settings: ApplySettings, _ now: Timestamp, isFull: Bool = false
     ) {
         guard !plan.verdicts.isEmpty else { return }
         let sorted = plan.verdicts.sorted {
@@ -90,7 +90,7 @@ extension BatchWriter {
             let id = VerdictRow.eventID(orderRef: ref, revision: revision)
             let payload = Order.event(
                 of: row.verdict, legalEntity: entity, orderRef: ref, eventID: id, at: row.at)
-            journal.beginRow(columns: ApplyStatements.journalColumns + (isRouted ? 2 : 0))
+            journal.beginRow(columns: isFull ? ApplyStatements.allJournalColumns : ApplyStatements.journalColumns)
             journal.int64(revision)
             journal.timestamp(microsecondsSinceUnixEpoch: row.at.microseconds)
             journal.null()
@@ -112,9 +112,8 @@ extension BatchWriter {
             journal.text("")
             if let code = row.verdict.codes.first { journal.text(code.rawValue) } else { journal.null() }
             journal.bytea(payload, 0, payload.count)
-            guard isRouted else { continue }
-            journal.null()
-            journal.null()
+            guard isFull else { continue }
+            for _ in ApplyStatements.journalColumns..<ApplyStatements.allJournalColumns { journal.null() }
         }
     }
 

@@ -267,11 +267,12 @@ struct BatchCounts {
         return counter
     }
 
-    /// `trace`: the one that the record belongs to, where that is known.
-    private mutating func observe(_ event: OrderEvent, _ now: Timestamp, trace: TraceID? = nil) {
+    private mutating func observe(_ event: OrderEvent, _ now: Timestamp) {
         let index = Int(event.entity)
         guard let place = place(index) else { return }
         let source = event.source
+        // A trace that nobody records is no example: nobody could look it up.
+        let trace = source.trace.flatMap { $0.isSampled ? TraceID(high: $0.high, low: $0.low) : nil }
         observed[place].process.observe(max(0, now.seconds(since: source.polledAt)), trace: trace)
         if event.occurredAt <= source.polledAt {
             observed[place].source.observe(now.seconds(since: event.occurredAt), trace: trace)

@@ -84,7 +84,7 @@ final class DeadLetterLoop: Sendable {
                 source: SourcePartition(topic: $0.topic, partition: $0.partition), offset: $0.offset,
                 loggedAt: $0.loggedAt, channel: $0.channel,
                 reason: DeadLetter.Reason(rawValue: $0.reason) ?? .invalidValue, detail: $0.detail, key: $0.key,
-                value: $0.payload)
+                value: $0.payload, trace: $0.trace)
         }
         let acknowledged = producer.produce(records, within: .seconds(10))
         try DeadLetterFeed.markProduced(zip(due, acknowledged).filter(\.1).map(\.0), &connection)

@@ -176,7 +176,8 @@ import Testing
             DeadLetterRecord(
                 source: SourcePartition(topic: "orders", partition: 3), offset: 42,
                 loggedAt: Timestamp(microseconds: 1_700_000_000_123_000), channel: "amazon-eu", reason: .notJSON,
-                detail: "byte 17: unexpected end", key: [1, 2], value: [3]),
+                detail: "byte 17: unexpected end", key: [1, 2], value: [3],
+                trace: TraceContext(high: 1, low: 2, parent: 3, flags: 1)),
             DeadLetterRecord(
                 source: SourcePartition(topic: "orders", partition: 0), offset: 7, loggedAt: nil, channel: "",
                 reason: .unknownLegalEntity, detail: "/legal_entity: not configured", key: nil, value: nil),
@@ -214,7 +215,9 @@ import Testing
         #expect(headers["__connect.errors.exception.stacktrace"] == "")
         #expect(headers["__connect.errors.class.name"] != nil)
         #expect(headers["__connect.errors.exception.class.name"] == "sluice.not_json")
+        #expect(headers["traceparent"] == "00-00000000000000010000000000000002-0000000000000003-01")
         #expect(got[1].headers["__connect.errors.stage"] == "TRANSFORMATION")
+        #expect(got[1].headers["traceparent"] == nil)
     }
 
     @Test func aDeadLetterThatIsTooLargeIsCutAndOneWithoutABrokerIsNotAcknowledged() throws {

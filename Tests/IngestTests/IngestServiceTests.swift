@@ -71,6 +71,38 @@ import Testing
         #expect(fixture.service.stop())
     }
 
+    /// Goal: a record's header `traceparent` goes with it; one that cannot be read is counted and otherwise nothing.
+    @Test(arguments: BrokerKinds.all)
+    func theTraceOfARecordGoesWithIt(kind: EmbeddedBroker.Kind) throws {
+        let broker = try BrokerKinds.broker(kind)
+        let (topic, group) = (BrokerKinds.uniqueName("traced"), BrokerKinds.uniqueName("group"))
+        try broker.createTopic(topic, partitions: 1)
+        let (first, last) = (
+            "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00",
+            "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+        )
+        let headers: [[(String, String?)]] = [
+            [], [("traceparent", last)], [("other", "x"), ("Traceparent", first)], [("traceparent", "00-1")],
+            [("traceparent", first), ("tracestate", "a=b"), ("traceparent", last)], [("traceparent", nil)],
+            [("traceparent", String(repeating: "f", count: 100_000))],
+        ]
+        let values = ["e1", "e1", "e1", "e1", "bad", "e1", "e1"]
+        try broker.produce(
+            zip(values, headers).map { value, headers in
+                OutgoingRecord(
+                    topic: topic, value: Array(value.utf8),
+                    headers: headers.map { RecordHeader($0.0, $0.1.map { Array($0.utf8) }) })
+            })
+        let fixture = IngestFixture(broker, topics: [topic], group: group, store: MemoryLedgerStore())
+        fixture.sink.complete(always: true)
+        try fixture.service.start()
+        #expect(eventually { fixture.sink.taken.count == values.count })
+        #expect(
+            fixture.sink.taken.map { $0.source.trace?.traceparent } == [nil, last, nil, nil, last, nil, nil])
+        #expect(fixture.metric("sluice_ingest_traces_refused_total{topic=\"\(topic)\"}") == 3)
+        #expect(fixture.service.stop())
+    }
+
     /// Goal: a partition that is given to another member is drained and committed first, so that nothing of it is read
     /// twice.
     @Test(arguments: BrokerKinds.all)

@@ -17,6 +17,14 @@ import Testing
 
     private let bound = PollBound(wait: .milliseconds(50), count: 500, bytes: 1 << 20)
 
+    private static func last(_ name: String, _ message: borrowing Message) -> [UInt8]? {
+        message.withLastHeader(name) { bytes in
+            var copy: [UInt8] = []
+            for index in 0..<bytes.count { copy.append(bytes[index]) }
+            return copy
+        }
+    }
+
     /// Takes every new assignment from the beginning until `count` partitions are held.
     private func join(_ consumer: inout Consumer, _ count: Int) throws {
         let end = ContinuousClock.now.advanced(by: .seconds(30))
@@ -55,12 +63,14 @@ import Testing
         var consumer = try consumer(broker, BrokerKinds.uniqueName("group"), [other, topic])
         try join(&consumer, 2)
         var got: [OutgoingRecord] = []
+        var lasts: [[UInt8]?] = []
         var offsets: [Int64] = []
         var ends: [PartitionOffset] = []
         let end = ContinuousClock.now.advanced(by: .seconds(30))
         while got.count < sent.count || ends.count < 2, ContinuousClock.now < end {
             _ = consumer.poll(bound) { message in
                 #expect(message.topic == 1)
+                for name in ["a", "none", "empty", "A"] { lasts.append(Self.last(name, message)) }
                 offsets.append(message.offset)
                 got.append(
                     OutgoingRecord(
@@ -73,6 +83,7 @@ import Testing
         #expect(got.map(\.key) == sent.map(\.key))
         #expect(got.map(\.value) == sent.map(\.value))
         #expect(got.map(\.headers) == sent.map(\.headers))
+        #expect(lasts == Array(repeating: nil, count: 20) + [[0x32], [], [], nil])
         #expect(got.first?.timestamp == 1_700_000_000_123)
         #expect(Set(ends.map(\.offset)).isSuperset(of: [0, 6]))
         #expect(consumer.highWatermark(TopicPartition(topic, 0)) == 6)

@@ -163,6 +163,27 @@ import Testing
         #expect(letter.reason == .tombstone)
     }
 
+    /// By the extension for distributed tracing; the header without `ce_` is of the last hop, and counts before it.
+    @Test func theAttributeTraceparentNamesTheTraceWhereNoHeaderDoes() throws {
+        let text = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+        let inHeader = try Self.event(Self.decode(Self.data, Self.headers([("ce_traceparent", text)])))
+        #expect(inHeader.source.trace?.traceparent == text)
+        let more = { (value: String) in
+            Self.structured.replacingOccurrence(of: #""id":"77""#, with: #""id":"77","traceparent":"# + value)
+        }
+        let inText = try Self.event(Self.decode(more("\"\(text)\"")))
+        #expect(inText.source.trace?.traceparent == text)
+        var source = Fixture.source
+        source.trace = TraceContext(high: 1, low: 2, parent: 3, flags: 0)
+        let value = Array(more("\"\(text)\"").utf8)
+        let hop = try Self.event(Self.decoder().decode(value: value, key: nil, source: source))
+        #expect(hop.source.trace == source.trace)
+        // What cannot be read is as if it were not there.
+        for bad in ["\"00-1\"", "\"\"", "7", "{\"a\":[1]}", "null", "\"\(text)-\""] {
+            #expect(try Self.event(Self.decode(more(bad))).source.trace == nil, "\(bad)")
+        }
+    }
+
     @Test func attributesMayHaveAnyCharacter() throws {
         let headers = Self.headers([("ce_subject", "a\"\\b")], without: "ce_subject")
         let event = try Self.event(Self.decode("{}", headers))

@@ -36,6 +36,9 @@ struct OrderEventTests {
         #expect(event.cost == least + 100 + MemoryLayout<OrderLine>.stride)
         event.facts = Facts(references: [Reference(kind: .tracking, issuer: .none, value: .none)])
         #expect(event.cost > least + 100 + MemoryLayout<OrderLine>.stride)
+        let before = event.cost
+        event.source.trace = TraceContext(high: 1, low: 2, parent: 3, flags: 0)
+        #expect(event.cost == before + 48)
         event.entity = 1
         #expect(least > 24)
     }

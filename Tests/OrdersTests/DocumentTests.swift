@@ -35,6 +35,30 @@ import Testing
         )
     }
 
+    @Test func theTraceIsThatOfTheNewestAppliedEventThatNamesOne() throws {
+        func told(_ told: Told, _ trace: UInt64?) -> OrderEvent {
+            var event = told.event
+            event.source.trace = trace.map { TraceContext(high: 1, low: $0, parent: 3, flags: 1) }
+            return event
+        }
+        let shop = ChannelRules(name: "shop")
+        var order = Order()
+        _ = order.apply(told(Told(.received, 5), nil), channel: shop)
+        #expect(order.trace == nil)
+        _ = order.apply(told(Told(.validated, 6), 10), channel: shop)
+        #expect(order.trace?.context.low == 10 && order.trace?.version == 2)
+        #expect(order.apply(told(Told(.received, 4), 11), channel: shop).outcome == .stale)
+        _ = order.apply(told(Told(.allocated, 7), nil), channel: shop)
+        #expect(order.trace?.context.low == 10 && order.trace?.version == 2 && order.version == 3)
+        _ = order.apply(told(Told(.shipped, 8), 12), channel: shop)
+        let text = String(decoding: document(order), as: UTF8.self)
+        #expect(
+            text.contains(
+                #""trace":{"parent":"00-0000000000000001000000000000000c-0000000000000003-01","version":4}"#))
+        let damaged = #"{"trace":{"parent":"00-1","version":4,"more":[]}}"#
+        #expect(try Order(document: Array(damaged.utf8), revision: 1, version: 1).trace == nil)
+    }
+
     @Test func membersOfANewerVersionArePassedOver() throws {
         let text =
             #"{"future":{"a":[1,{"b":null}]},"path":"shipped","reached":{"shipped":7,"teleported":9},"#
@@ -124,6 +148,12 @@ enum AnyOrder {
             Order.OtherName(
                 kind: ReferenceKind.allCases.randomElement(using: &random) ?? .odoo, issuer: text(&random),
                 value: text(&random))
+        }
+        if Bool.random(using: &random) {
+            let context = TraceContext(
+                high: random.next(), low: random.next(), parent: random.next() | 1,
+                flags: UInt8.random(in: 0...255, using: &random))
+            order.trace = Order.EventTrace(context: context, version: number(&random))
         }
         order.parked = [0, 1, Int32.max].randomElement(using: &random) ?? 0
         order.open = ExceptionCode.allCases.filter { _ in Int.random(in: 0..<10, using: &random) == 0 }

@@ -45,7 +45,9 @@ struct WebPage {
 
     /// The samples of one metric: labels and value.
     func samples(_ metric: String) -> [(labels: [String: String], value: Double)] {
-        body.split(separator: "\n").compactMap { line in
+        body.split(separator: "\n").compactMap { whole in
+            // An exemplar stands behind the value.
+            let line = whole.firstRange(of: " # ").map { whole[..<$0.lowerBound] } ?? whole
             guard line.hasPrefix("\(metric){"), let close = line.lastIndex(of: "}"),
                 let value = Double(line[line.index(close, offsetBy: 2)...])
             else { return nil }

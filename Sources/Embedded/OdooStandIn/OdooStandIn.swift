@@ -8,7 +8,8 @@ internal import Synchronization
 ///
 /// Keeps its truth on disk and replays it at start, so that neither its own end nor anybody's crash changes what is
 /// true. Listens on 127.0.0.1. Besides Odoo's paths it has its own, without authentication: `POST /stand-in/faults`
-/// (how to misbehave), `GET /stand-in/orders`, `/stand-in/partners`, `/stand-in/calls` (what is true).
+/// (how to misbehave), `GET /stand-in/orders`, `/stand-in/partners`, `/stand-in/calls` (what is true) and
+/// `/stand-in/traces` (the header `traceparent` of the newest calls that had one).
 ///
 /// Orders have deliveries and invoices: reserving as far as the stock goes, backorders, the questions that Odoo asks
 /// instead of acting. Two calls that move stock of one warehouse hinder each other where latency is the recorded one.
@@ -70,4 +71,7 @@ public final class OdooStandIn: Sendable {
 
     /// How many calls were made, by `model/method`.
     public func calls() -> [String: Int] { desk.calls() }
+
+    /// The newest requests with a header `traceparent`, at most 1,000, the oldest of them first.
+    public func traced() -> [(path: String, traceparent: String)] { desk.traced() }
 }

@@ -13,12 +13,17 @@ final class StandInDesk: Sendable {
         /// External ids that a call is creating, with how many calls.
         var creating: [String: Int] = [:]
         var calls: [String: Int] = [:]
+        /// The newest requests that named a trace, the oldest of them first.
+        var traced: [(path: String, traceparent: String)] = []
         var workers: Int
         /// Warehouses whose stock a call is moving.
         var moving: Set<Int> = []
         var random: StandInRandom
         var longest: Duration = .zero
     }
+
+    /// How many traced requests are remembered.
+    private static let tracedBound = 1000
 
     let world: Mutex<World>
     private let pause = StandInPause()
@@ -60,6 +65,7 @@ final class StandInDesk: Sendable {
 
     func answer(_ request: HTTPRequest) -> HTTPAnswer {
         let path = request.path.split(separator: "/", omittingEmptySubsequences: false).dropFirst().map(String.init)
+        if let parent = request.header("traceparent") { note(request.path, parent) }
         switch path.first {
         case "web" where path.last == "health": return .reply(.json(200, "{\"status\": \"pass\"}"))
         case "web" where path.last == "version": return version()
@@ -94,6 +100,7 @@ final class StandInDesk: Sendable {
             }
         case ("GET", "orders"): return .reply(.json(200, orders().json))
         case ("GET", "partners"): return .reply(.json(200, partners().json))
+        case ("GET", "traces"): return .reply(.json(200, traces().json))
         case ("GET", "calls"):
             return .reply(.json(200, StandInValue.object(calls().mapValues(StandInValue.integer)).json))
         default: return .reply(.text(404, "no such path"))
@@ -300,6 +307,19 @@ final class StandInDesk: Sendable {
     func longestCallSeconds() -> Double { world.withLock { $0.longest } / .seconds(1) }
 
     func calls() -> [String: Int] { world.withLock { $0.calls } }
+
+    private func note(_ path: String, _ traceparent: String) {
+        world.withLock { world in
+            if world.traced.count >= Self.tracedBound { world.traced.removeFirst(Self.tracedBound / 2) }
+            world.traced.append((path, traceparent))
+        }
+    }
+
+    func traced() -> [(path: String, traceparent: String)] { world.withLock { $0.traced } }
+
+    private func traces() -> StandInValue {
+        .list(traced().map { .object(["path": .text($0.path), "traceparent": .text($0.traceparent)]) })
+    }
 
     func orders() -> StandInValue {
         let books = world.withLock { $0.books }

@@ -108,7 +108,17 @@ public struct TrafficGenerator: Sendable {
         clock = max(clock + 1000, step.occurredAt + 200_000)
         return TrafficRecord(
             topic: step.channel.topic, key: Array(story.canonicalRef.utf8), value: story.value(of: step),
-            headers: [TrafficRecord.Header(name: "source", value: Array(step.channel.name.utf8))],
-            timestamp: Timestamp(microseconds: clock), kind: step.kind)
+            headers: headers(of: step, in: story), timestamp: Timestamp(microseconds: clock), kind: step.kind)
+    }
+
+    /// Who sent it; of the group's own shop, which is instrumented, also the trace in which it did.
+    private func headers(of step: Step, in story: OrderStory) -> [TrafficRecord.Header] {
+        var headers = [TrafficRecord.Header(name: "source", value: Array(step.channel.name.utf8))]
+        guard step.channel == .portal else { return headers }
+        let number = SeededRandom.mixed(runTag &+ UInt64(story.index) << 16 &+ UInt64(step.number))
+        let trace = TraceContext(
+            high: runTag, low: number | 1, parent: SeededRandom.mixed(number) | 1, flags: TraceContext.sampled)
+        headers.append(TrafficRecord.Header(name: "traceparent", value: Array(trace.traceparent.utf8)))
+        return headers
     }
 }

@@ -169,7 +169,7 @@ function showOrder(order) {
       ["Told", (t) => [t.status, t.milestone].filter(Boolean).join(", ")],
       ["Outcome", (t) => [t.outcome + (t.released_as ? ", then " + t.released_as : ""), t.outcome === "rejected" ? "bad" : t.outcome === "parked" ? "warn" : ""]],
       ["State", (t) => t.from === t.to || !t.to ? t.to || "" : (t.from || "new") + " → " + t.to],
-      ["Code", (t) => t.code || ""], ["Event", (t) => t.event_id],
+      ["Code", (t) => t.code || ""], ["Event", (t) => t.event_id], ["Trace", (t) => t.trace_id || ""],
     ], order.timeline || [], "No event."),
     make("h3", null, "Lines"),
     table([

@@ -115,6 +115,7 @@ extension DecodePass {
             guard isRead else { throw DecodeFailure(.unsupportedVersion, "only version 1.0 of CloudEvents is read") }
             draft.hasSpecVersion = true
         case .source: draft.source = try checkedText(slice(try string(bytes), bytes))
+        case .traceparent: try traceAttribute(bytes)
         case .dataStatus:
             let word = try mappedText(bytes)
             draft.dataStatus = value(of: word, in: CanonicalWords.statuses, bytes).flatMap(CanonicalWords.status)
@@ -124,6 +125,19 @@ extension DecodePass {
                 Milestone.init(rawValue:))
         default: throw DecodeFailure(.wrongType, "the data must be JSON: data, not data_base64")
         }
+    }
+
+    /// Reads the attribute `traceparent` of CloudEvents' extension for distributed tracing, where the record has no
+    /// such header: the attribute is of the trace's beginning, the header of the last hop.
+    ///
+    /// What cannot be read is ignored, as in the header.
+    private mutating func traceAttribute(_ bytes: Span<UInt8>) throws(DecodeFailure) {
+        guard try kind(bytes) == .string else { return try skip(bytes) }
+        let text = slice(try string(bytes), bytes)
+        guard event.source.trace == nil else { return }
+        // Longer ones are told by one byte more than version 00 has.
+        let begin = (0..<min(Int(text.count), 56)).map { byte(text, $0, bytes) }
+        event.source.trace = TraceContext(traceparent: begin.span)
     }
 
     /// Takes a type such as `com.example.order.shipped`, whose part behind the last dot is a canonical word.

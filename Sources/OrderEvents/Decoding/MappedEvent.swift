@@ -215,7 +215,7 @@ extension DecodePass {
         case .quantity: draft.line.quantity = try decimal(reading.format, bytes)
         case .unitPrice: draft.line.unitPrice = try decimal(reading.format, bytes)
         case .tax: draft.line.tax = try text(reading, &draft, plan, bytes)
-        case .specVersion, .source, .dataStatus, .dataMilestone, .binaryData:
+        case .specVersion, .source, .traceparent, .dataStatus, .dataMilestone, .binaryData:
             try cloudEventField(reading.target, &draft, plan, bytes)
         case .orderKind, .orderIssuer, .orderValue, .nameKind, .nameIssuer, .nameValue:
             try nameField(reading, &draft, plan, bytes)

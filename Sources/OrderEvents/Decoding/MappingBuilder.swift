@@ -32,6 +32,7 @@ extension MappingPlan {
             guard isCloudEvent else { return }
             read("/specversion", .specVersion)
             read("/source", .source)
+            read("/traceparent", .traceparent)
             read("/data_base64", .binaryData)
             if own[.event, .status] == nil { read("/data/status", .dataStatus) }
             if own[.event, .milestone] == nil { read("/data/milestone", .dataMilestone) }

@@ -4,7 +4,7 @@ enum MappedTarget: UInt8, Sendable {
     case eventID, orderRef, legalEntity, warehouse, status, milestone, occurredAt, sequence, currency, total
     case customerRef, customerName, customerGroup
     // Of a CloudEvent, beside its mapping.
-    case specVersion, source, dataStatus, dataMilestone, binaryData
+    case specVersion, source, traceparent, dataStatus, dataMilestone, binaryData
     // The name by which the event finds its order, and its other names.
     case orderKind, orderIssuer, orderValue
     case nameKind, nameIssuer, nameValue

@@ -16,7 +16,8 @@ extension ChannelFormat {
         case .mapped(let mapping): return Self.places(of: mapping) + pointers
         case .cloudEvents(let mapping):
             let attributes = [
-                "specversion", "source", "datacontenttype", "dataschema", "data/status", "data/milestone",
+                "specversion", "source", "datacontenttype", "dataschema", "traceparent", "tracestate", "data/status",
+                "data/milestone",
             ]
             return Self.places(of: Mapping.cloudEvents.overlaid(by: mapping)) + attributes.map { "/" + $0 } + pointers
         }

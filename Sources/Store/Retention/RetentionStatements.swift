@@ -177,10 +177,10 @@ enum RetentionStatements {
         )
         INSERT INTO journal_archive (source_offset, occurred_at, logged_at, recorded_at, content_hash, sequence,
             order_version, source_partition, outcome, disposition, status, milestone, state_before, state_after,
-            legal_entity, channel, event_id, order_ref, warehouse, code, rule, tags)
+            legal_entity, channel, event_id, order_ref, warehouse, code, rule, tags, trace)
         SELECT source_offset, occurred_at, logged_at, recorded_at, content_hash, sequence, order_version,
                source_partition, outcome, disposition, status, milestone, state_before, state_after, legal_entity,
-               channel, event_id, order_ref, warehouse, code, rule, tags FROM moved
+               channel, event_id, order_ref, warehouse, code, rule, tags, trace FROM moved
         """)
 
     /// Drops rows of the slice that claimed a time ahead of their record, once that too is forgotten: timestamptz from,

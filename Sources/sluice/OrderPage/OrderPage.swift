@@ -170,6 +170,7 @@ struct OrderPage {
         if let rule = entry.rule { parts.append("by rule \(rule)") }
         let delay = entry.recordedAt.seconds(since: entry.occurredAt)
         if delay >= 60 { parts.append("told \(PageText.span(delay)) later") }
+        if let trace = entry.trace { parts.append("trace \(trace.traceID)") }
         return [
             PageText.time(entry.occurredAt), entry.channel, entry.sequence.map(String.init) ?? "", word,
             ([entry.outcome.name] + parts).joined(separator: ", "),

@@ -83,7 +83,7 @@ extension OrderPage {
             .with("milestone", entry.milestone?.name).with("from", entry.from?.name).with("to", entry.to?.name)
             .with("disposition", entry.disposition?.name).with("code", entry.code).with("rule", entry.rule)
             .with("warehouse", entry.warehouse.isEmpty ? nil : entry.warehouse)
-            .with("released_as", entry.releasedOutcome?.name)
+            .with("released_as", entry.releasedOutcome?.name).with("trace_id", entry.trace?.traceID)
     }
 
     static func json(_ exception: OrderView.Exception) -> [String: Any] {

@@ -9,7 +9,9 @@ enum PageText {
         let widths = header.indices.map { column in ([header] + rows).map { $0[column].count }.max() ?? 0 }
         let offset = widths.dropLast().reduce(0) { $0 + $1 + 2 }
         guard offset + (widths.last ?? 0) > width else { return Output.table(header, rows) }
-        let isBeside = offset <= width - 24
+        // No identifier is broken that fits below.
+        let longest = rows.flatMap { ($0.last ?? "").split(separator: " ") }.map(\.count).max() ?? 0
+        let isBeside = offset <= width - max(24, longest)
         let room = isBeside ? width - offset : width - 4
         var folded: [[String]] = []
         for row in rows {
