@@ -55,6 +55,7 @@ let package = Package(
                 .embedInCode("Migrations/010_readings.sql"),
                 .embedInCode("Migrations/011_ownership.sql"),
                 .embedInCode("Migrations/012_readers.sql"),
+                .embedInCode("Migrations/015_audit_retention.sql"),
             ]),
         stage("Workers", ["Store", "Postgres", "OrderEvents", "Orders", "Partitioner", "Metrics"]),
         stage("Odoo"),

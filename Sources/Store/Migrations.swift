@@ -39,6 +39,7 @@ public struct Migrations: Sendable {
         Migration(number: 10, name: "readings", sql: PackageResources._10_readings_sql),
         Migration(number: 11, name: "ownership", sql: PackageResources._11_ownership_sql),
         Migration(number: 12, name: "readers", sql: PackageResources._12_readers_sql),
+        Migration(number: 15, name: "audit_retention", sql: PackageResources._15_audit_retention_sql),
     ]
 
     /// The number of the newest.
