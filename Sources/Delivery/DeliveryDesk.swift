@@ -9,7 +9,8 @@ internal import Store
 /// The thread's work: everything here runs on it.
 struct DeliveryDesk {
     private let service: DeliveryService
-    private var orders: [OdooOrders]
+    /// Made when a destination is first visited: each has some kilobytes of desks and caches, and most may rest.
+    private var orders: [OdooOrders?]
     /// Orders whose visits are under way, by destination.
     private var underway: [[String: Errand]]
     private var nextRenewal = ContinuousClock.now + DeliveryService.renewInterval
@@ -17,14 +18,16 @@ struct DeliveryDesk {
     private var nextMeasure = ContinuousClock.now
     private var nextClaim = ContinuousClock.now
     private var owned: OwnedDestinations
-    private var throughput: [String: DrainRate] = [:]
+    private var throughput: [DrainRate]
+    private let began = ContinuousClock.now
 
     init(service: DeliveryService) {
         self.service = service
-        orders = service.destinations.map { $0.makeOrders(owned: true) }
+        orders = Array(repeating: nil, count: service.destinations.count)
         owned = OwnedDestinations(service.destinations, owner: service.owner)
         underway = Array(repeating: [:], count: orders.count)
         nextLook = Array(repeating: .now, count: orders.count)
+        throughput = Array(repeating: DrainRate(), count: orders.count)
     }
 
     mutating func run() {
@@ -67,7 +70,7 @@ struct DeliveryDesk {
             }
             let wait = min(
                 nextMeasure, nextClaim,
-                nextLook.indices.map { nextLook[$0] }.min() ?? .now + DeliveryService.lookInterval)
+                nextLook.min() ?? .now + DeliveryService.lookInterval)
             _ = service.state.wait(within: max(.milliseconds(1), ContinuousClock.now.duration(to: wait))) {
                 !$0.finished.isEmpty || $0.poked || $0.isStopping
             }
@@ -75,7 +78,7 @@ struct DeliveryDesk {
                 defer { state.poked = false }
                 return state.poked
             }
-            if poked { for index in nextLook.indices { nextLook[index] = .now } }
+            if poked { nextLook = Array(repeating: .now, count: nextLook.count) }
         }
     }
 
@@ -91,38 +94,72 @@ struct DeliveryDesk {
                 [("legal_entity", .text(entity)), ("epoch", .integer(Int(owned.leases[index]?.epoch ?? 0)))])
             nextLook[index] = .now
         }
-        for (index, lease) in owned.leases.enumerated() {
-            service.metrics.owned.with(service.destinations[index].settings.legalEntity).set(lease == nil ? 0 : 1)
+        for (destination, lease) in zip(service.destinations, owned.leases) {
+            destination.shown.owned.set(lease == nil ? 0 : 1)
         }
     }
 
     /// Takes due orders for every destination that has room.
     private mutating func look(_ connection: inout Connection) throws(StoreError) {
         guard !service.state.withLock({ $0.isStopping }) else { return }
-        let asking = nextLook.indices.filter { nextLook[$0] <= .now }
+        let now = ContinuousClock.now
+        let later = tick(until: now + DeliveryService.lookInterval)
+        let soon = tick(until: now + DeliveryService.closedInterval)
+        let asking = nextLook.indices.filter { nextLook[$0] <= now }
         guard !asking.isEmpty else { return }
-        let due = try Backlog.due(
-            legalEntities: asking.map { service.destinations[$0].settings.legalEntity }, &connection)
         try supersede(asking, &connection)
-        for index in asking {
+        let open = mayBeVisited(asking, later: later, soon: soon)
+        guard !open.isEmpty else { return }
+        let due = try Backlog.due(
+            legalEntities: open.map { service.destinations[$0].settings.legalEntity }, &connection)
+        for index in open {
             let destination = service.destinations[index]
-            guard due.contains(destination.settings.legalEntity), owned.serves(index), let lease = destination.lease
-            else {
-                nextLook[index] = .now + DeliveryService.lookInterval
+            guard due.contains(destination.settings.legalEntity), let lease = destination.lease else {
+                nextLook[index] = later
                 continue
             }
             let limit = destination.visitLimit
             let room = limit - underway[index].count
             guard room > 0 else {
-                nextLook[index] = .now + .milliseconds(100)
+                nextLook[index] = soon
                 continue
             }
             let count = try take(
                 room: min(room, Destination.takenAtOnce), isNarrow: limit == 1, lease, index, &connection)
             // There may be more: at once, or as soon as there is room again, which a finished visit makes.
             let isFull = room > Destination.takenAtOnce && count > 0
-            nextLook[index] = isFull ? .now : .now + DeliveryService.lookInterval
+            nextLook[index] = isFull ? now : later
         }
+    }
+
+    /// Those that this instance serves and whose Odoo may be called; the store is not asked about the others.
+    ///
+    /// Else thousands of legal entities behind an Odoo that is away would be asked about all the time, for nothing.
+    private mutating func mayBeVisited(
+        _ asking: [Int], later: ContinuousClock.Instant, soon: ContinuousClock.Instant
+    ) -> [Int] {
+        var open: [Int] = []
+        // Neighbours often have one server, which is asked once for all of them.
+        var last: (place: Int, isOpen: Bool)?
+        for index in asking {
+            guard owned.serves(index) else {
+                nextLook[index] = later
+                continue
+            }
+            let destination = service.destinations[index]
+            var isOpen = last?.isOpen ?? false
+            if !(last.map { service.destinations[$0.place].sharesServer(with: destination) } ?? false) {
+                isOpen = destination.mayBeVisited
+                last = (index, isOpen)
+            }
+            if isOpen { open.append(index) } else { nextLook[index] = soon }
+        }
+        return open
+    }
+
+    /// The last common time of looks that is not after `time`.
+    private func tick(until time: ContinuousClock.Instant) -> ContinuousClock.Instant {
+        began + DeliveryService.tick * Int(began.duration(to: time) / DeliveryService.tick)
     }
 
     /// Takes orders as far as there are places, and as far as the budget for repeated ones goes.
@@ -175,10 +212,10 @@ struct DeliveryDesk {
     private mutating func visit(_ taken: BacklogOrder, _ lease: DeliveryLease, _ index: Int) {
         let errand = Errand(taken.turn.urgency)
         underway[index][taken.orderRef] = errand
-        service.metrics.inFlight.with(service.destinations[index].settings.legalEntity).set(
-            Double(underway[index].count))
         let destination = service.destinations[index]
-        let odoo = orders[index]
+        destination.shown.inFlight.set(Double(underway[index].count))
+        let odoo = orders[index] ?? destination.makeOrders(owned: true)
+        orders[index] = odoo
         let service = service
         Task {
             let result = await Errand.$current.withValue(errand) { await destination.visit(taken, via: odoo) }
@@ -222,7 +259,8 @@ struct DeliveryDesk {
 
     /// Takes note of a visit that was recorded.
     private mutating func ended(_ visit: DeliveryService.Visit, _ recorded: Backlog.Recorded) {
-        let entity = service.destinations[visit.destination].settings.legalEntity
+        let destination = service.destinations[visit.destination]
+        let entity = destination.settings.legalEntity
         if let failure = visit.result.failure, visit.result.end == .stopped {
             service.log.error(
                 "delivery.destination_refuses",
@@ -230,10 +268,8 @@ struct DeliveryDesk {
         }
         underway[visit.destination][visit.taken.orderRef] = nil
         nextLook[visit.destination] = .now
-        service.metrics.inFlight.with(entity).set(Double(underway[visit.destination].count))
-        if recorded != .fenced {
-            service.destinations[visit.destination].count(visit.taken, visit.result.delivered)
-        }
+        destination.shown.inFlight.set(Double(underway[visit.destination].count))
+        if recorded != .fenced { destination.count(visit.taken, visit.result.delivered) }
         switch recorded {
         case .behind: break
         case .fenced:
@@ -244,7 +280,7 @@ struct DeliveryDesk {
             let now = Int64(Date().timeIntervalSince1970 * 1_000_000)
             service.metrics.latency.with(entity, "delivery").observe(
                 max(0, Double(now - visit.taken.since) / 1_000_000))
-            throughput[entity, default: DrainRate()].delivered()
+            throughput[visit.destination].delivered()
         }
     }
 
@@ -272,22 +308,24 @@ struct DeliveryDesk {
     }
 
     private mutating func measure(_ connection: inout Connection) throws(StoreError) {
-        guard nextMeasure <= .now else { return }
-        nextMeasure = .now + DeliveryService.measureInterval
+        let start = ContinuousClock.now
+        guard nextMeasure <= start else { return }
+        nextMeasure = start + DeliveryService.measureInterval
         let measured: [(legalEntity: String, orders: Int64, oldestSeconds: Double)]
         do throws(PostgresError) {
             measured = try Backlog.measure(&connection)
         } catch { throw StoreError("the backlog cannot be measured", underlying: error) }
         let byEntity = Dictionary(measured.map { ($0.legalEntity, $0) }) { first, _ in first }
         for (index, destination) in service.destinations.enumerated() {
-            let entity = destination.settings.legalEntity
-            let found = byEntity[entity]
+            let found = byEntity[destination.settings.legalEntity]
             let orders = Double(found?.orders ?? 0)
-            service.metrics.spaced.with(entity).set(Double(self.orders[index].spacedRows))
-            service.metrics.backlogOrders.with(entity).set(orders)
-            service.metrics.backlogOldest.with(entity).set(found?.oldestSeconds ?? 0)
-            let rate = throughput[entity, default: DrainRate()].perSecond()
-            service.metrics.backlogDrain.with(entity).set(orders == 0 ? 0 : rate > 0 ? orders / rate : .infinity)
+            destination.shown.spaced.set(Double(self.orders[index]?.spacedRows ?? 0))
+            destination.shown.backlogOrders.set(orders)
+            destination.shown.backlogOldest.set(found?.oldestSeconds ?? 0)
+            let rate = throughput[index].perSecond()
+            destination.shown.backlogDrain.set(orders == 0 ? 0 : rate > 0 ? orders / rate : .infinity)
         }
+        let end = ContinuousClock.now
+        nextMeasure = max(nextMeasure, end + start.duration(to: end) * DeliveryService.measureShare)
     }
 }
