@@ -58,6 +58,7 @@ let package = Package(
                 .embedInCode("Migrations/013_keys.sql"),
                 .embedInCode("Migrations/014_turns.sql"),
                 .embedInCode("Migrations/015_trace.sql"),
+                .embedInCode("Migrations/016_audit_retention.sql"),
             ]),
         stage("Workers", ["Store", "Postgres", "OrderEvents", "Orders", "Partitioner", "Metrics"]),
         stage("Odoo", ["OrderEvents"]),

@@ -148,4 +148,6 @@ public struct RetentionSettings: Equatable, Sendable {
     public var payloads: Duration
     /// Dead letters; default 90 days.
     public var deadLetters: Duration
+    /// The audit trail; default 730 days, never less than 30.
+    public var audit: Duration
 }

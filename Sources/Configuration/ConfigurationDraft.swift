@@ -40,7 +40,8 @@ struct ConfigurationDraft {
                 keys: retention?["keys"]?.duration ?? Defaults.keys,
                 journal: retention?["journal"]?.duration ?? Defaults.journal,
                 payloads: retention?["payloads"]?.duration ?? Defaults.payloads,
-                deadLetters: retention?["dead_letters"]?.duration ?? Defaults.deadLetters),
+                deadLetters: retention?["dead_letters"]?.duration ?? Defaults.deadLetters,
+                audit: retention?["audit"]?.duration ?? Defaults.audit),
             shutdownTimeout: root["shutdown_timeout"]?.duration ?? .seconds(10),
             channels: channels.sorted { $0.name < $1.name }, entities: entities.sorted { $0.name < $1.name },
             warnings: warnings())
@@ -55,6 +56,7 @@ struct ConfigurationDraft {
         static let journal = Duration.seconds(730 * 86400)
         static let payloads = Duration.seconds(90 * 86400)
         static let deadLetters = Duration.seconds(90 * 86400)
+        static let audit = Duration.seconds(730 * 86400)
         static let workers: Int64 = 4
     }
 

@@ -66,11 +66,14 @@ enum MainKeys {
     ])
 
     private static let kept = Shape.duration(.seconds(3600) ... .seconds(36500 * 86400))
+    /// The store itself removes nothing younger.
+    private static let keptTrail = Shape.duration(.seconds(30 * 86400) ... .seconds(36500 * 86400))
 
     private static let retention = Shape.object([
         Key("keys", kept, "Idempotency keys. Default 30d."),
         Key("journal", kept, "The journal. Default 730d."),
         Key("payloads", kept, "The records' own bytes. Default 90d."),
         Key("dead_letters", kept, "Dead letters. Default 90d."),
+        Key("audit", keptTrail, "The audit trail: who read what. At least 30d. Default 730d."),
     ])
 }

@@ -10,7 +10,8 @@ internal import Synchronization
 /// The thread's work: everything here runs on it.
 struct DeliveryDesk {
     private let service: DeliveryService
-    private var orders: [OdooOrders]
+    /// Made when a destination is first visited: each has some kilobytes of desks and caches, and most may rest.
+    private var orders: [OdooOrders?]
     /// Orders whose visits are under way, by destination.
     private var underway: [[String: Errand]]
     private var nextRenewal = ContinuousClock.now + DeliveryService.renewInterval
@@ -18,14 +19,16 @@ struct DeliveryDesk {
     private var nextMeasure = ContinuousClock.now
     private var nextClaim = ContinuousClock.now
     private var owned: OwnedDestinations
-    private var throughput: [String: DrainRate] = [:]
+    private var throughput: [DrainRate]
+    private let began = ContinuousClock.now
 
     init(service: DeliveryService) {
         self.service = service
-        orders = service.destinations.map { $0.makeOrders(owned: true) }
+        orders = Array(repeating: nil, count: service.destinations.count)
         owned = OwnedDestinations(service.destinations, owner: service.owner)
         underway = Array(repeating: [:], count: orders.count)
         nextLook = Array(repeating: .now, count: orders.count)
+        throughput = Array(repeating: DrainRate(), count: orders.count)
     }
 
     mutating func run() {
@@ -68,7 +71,8 @@ struct DeliveryDesk {
                 _ = service.state.wait(within: .milliseconds(500)) { $0.isStopping != isStopping }
             }
             // Who stops neither claims nor looks, and waits for visits alone.
-            let turn = isStopping ? min(nextMeasure, nextRenewal) : min(nextMeasure, nextClaim, nextLook.min() ?? .now)
+            let soonest = min(nextMeasure, nextClaim, nextLook.min() ?? .now + DeliveryService.lookInterval)
+            let turn = isStopping ? min(nextMeasure, nextRenewal) : soonest
             _ = service.state.wait(within: max(.milliseconds(1), ContinuousClock.now.duration(to: turn))) {
                 !$0.finished.isEmpty || $0.poked || $0.isStopping != isStopping
             }
@@ -76,7 +80,7 @@ struct DeliveryDesk {
                 defer { state.poked = false }
                 return state.poked
             }
-            if poked { for index in nextLook.indices { nextLook[index] = .now } }
+            if poked { nextLook = Array(repeating: .now, count: nextLook.count) }
         }
     }
 
@@ -103,20 +107,24 @@ struct DeliveryDesk {
     }
 
     private func showOwned() {
-        for (index, lease) in owned.leases.enumerated() {
-            service.metrics.owned.with(service.destinations[index].settings.legalEntity).set(lease == nil ? 0 : 1)
+        for (destination, lease) in zip(service.destinations, owned.leases) {
+            destination.shown.owned.set(lease == nil ? 0 : 1)
         }
     }
 
     /// Takes due orders for every destination that has room.
     private mutating func look(_ connection: inout Connection) throws(StoreError) {
         guard !service.state.withLock({ $0.isStopping }) else { return }
-        let asking = nextLook.indices.filter { nextLook[$0] <= .now }
+        let now = ContinuousClock.now
+        let later = tick(until: now + DeliveryService.lookInterval)
+        let soon = tick(until: now + DeliveryService.closedInterval)
+        let asking = nextLook.indices.filter { nextLook[$0] <= now }
         guard !asking.isEmpty else { return }
         try supersede(asking, &connection)
-        let able = asking.filter { isAble($0) }
+        let able = mayBeVisited(asking, later: later, soon: soon).filter { isAble($0, later: later, soon: soon) }
+        guard !able.isEmpty else { return }
         let due = try Backlog.due(able.map { wanted($0) }, &connection)
-        for index in able { nextLook[index] = .now + DeliveryService.lookInterval }
+        for index in able { nextLook[index] = later }
         let ready = able.filter { due.contains(service.destinations[$0].settings.legalEntity) }
         // Committed once for all: what is due at many destinations does not wait for as many writes to the disk.
         let taken = try Backlog.together(ready.count, &connection) {
@@ -147,6 +155,36 @@ struct DeliveryDesk {
         var order: BacklogOrder
     }
 
+    /// Those that this instance serves and whose Odoo may be called; the store is not asked about the others.
+    ///
+    /// Else thousands of legal entities behind an Odoo that is away would be asked about all the time, for nothing.
+    private mutating func mayBeVisited(
+        _ asking: [Int], later: ContinuousClock.Instant, soon: ContinuousClock.Instant
+    ) -> [Int] {
+        var open: [Int] = []
+        // Neighbours often have one server, which is asked once for all of them.
+        var last: (place: Int, isOpen: Bool)?
+        for index in asking {
+            guard owned.serves(index) else {
+                nextLook[index] = later
+                continue
+            }
+            let destination = service.destinations[index]
+            var isOpen = last?.isOpen ?? false
+            if !(last.map { service.destinations[$0.place].sharesServer(with: destination) } ?? false) {
+                isOpen = destination.mayBeVisited
+                last = (index, isOpen)
+            }
+            if isOpen { open.append(index) } else { nextLook[index] = soon }
+        }
+        return open
+    }
+
+    /// The last common time of looks that is not after `time`.
+    private func tick(until time: ContinuousClock.Instant) -> ContinuousClock.Instant {
+        began + DeliveryService.tick * Int(began.duration(to: time) / DeliveryService.tick)
+    }
+
     /// What would be taken for a destination if it were due.
     private func wanted(_ index: Int) -> Backlog.Wanted {
         let destination = service.destinations[index]
@@ -159,14 +197,16 @@ struct DeliveryDesk {
     /// Whether orders could be taken for a destination; else says when it is looked at again.
     ///
     /// What is due where nothing can be done about it is not looked for: it would cost the others a round each.
-    private mutating func isAble(_ index: Int) -> Bool {
+    private mutating func isAble(
+        _ index: Int, later: ContinuousClock.Instant, soon: ContinuousClock.Instant
+    ) -> Bool {
         let destination = service.destinations[index]
-        guard owned.serves(index), destination.lease != nil else {
-            nextLook[index] = .now + DeliveryService.lookInterval
+        guard destination.lease != nil else {
+            nextLook[index] = later
             return false
         }
-        guard destination.isAnswering, underway[index].count < destination.mostVisits else {
-            nextLook[index] = .now + .milliseconds(100)
+        guard underway[index].count < destination.mostVisits else {
+            nextLook[index] = soon
             return false
         }
         return true
@@ -225,10 +265,10 @@ struct DeliveryDesk {
         let (index, lease, taken) = (one.index, one.lease, one.order)
         let errand = Errand(taken.turn.urgency, trace: taken.trace)
         underway[index][taken.orderRef] = errand
-        service.metrics.inFlight.with(service.destinations[index].settings.legalEntity).set(
-            Double(underway[index].count))
         let destination = service.destinations[index]
-        let odoo = orders[index]
+        destination.shown.inFlight.set(Double(underway[index].count))
+        let odoo = orders[index] ?? destination.makeOrders(owned: true)
+        orders[index] = odoo
         let service = service
         Task {
             let result = await Errand.$current.withValue(errand) { await destination.visit(taken, via: odoo) }
@@ -272,7 +312,8 @@ struct DeliveryDesk {
 
     /// Takes note of a visit that was recorded.
     private mutating func ended(_ visit: DeliveryService.Visit, _ recorded: Backlog.Recorded) {
-        let entity = service.destinations[visit.destination].settings.legalEntity
+        let destination = service.destinations[visit.destination]
+        let entity = destination.settings.legalEntity
         if let failure = visit.result.failure, visit.result.end == .stopped {
             let trace = visit.taken.trace.map { [("trace.id", LogValue.text($0.traceID))] } ?? []
             service.log.error(
@@ -281,10 +322,8 @@ struct DeliveryDesk {
         }
         underway[visit.destination][visit.taken.orderRef] = nil
         nextLook[visit.destination] = .now
-        service.metrics.inFlight.with(entity).set(Double(underway[visit.destination].count))
-        if recorded != .fenced {
-            service.destinations[visit.destination].count(visit.taken, visit.result.delivered)
-        }
+        destination.shown.inFlight.set(Double(underway[visit.destination].count))
+        if recorded != .fenced { destination.count(visit.taken, visit.result.delivered) }
         switch recorded {
         case .behind: break
         case .fenced:
@@ -296,7 +335,7 @@ struct DeliveryDesk {
             let trace = visit.taken.trace.flatMap { $0.isSampled ? TraceID(high: $0.high, low: $0.low) : nil }
             service.metrics.latency.with(entity, "delivery").observe(
                 max(0, Double(now - visit.taken.since) / 1_000_000), trace: trace)
-            throughput[entity, default: DrainRate()].delivered()
+            throughput[visit.destination].delivered()
         }
     }
 
@@ -329,14 +368,13 @@ struct DeliveryDesk {
         nextMeasure = .now + DeliveryService.measureInterval
         let depths = service.depths.withLock { $0 }
         for (index, destination) in service.destinations.enumerated() {
-            let entity = destination.settings.legalEntity
-            let found = depths[entity]
+            let found = depths[destination.settings.legalEntity]
             let orders = Double(found?.orders ?? 0)
-            service.metrics.spaced.with(entity).set(Double(self.orders[index].spacedRows))
-            service.metrics.backlogOrders.with(entity).set(orders)
-            service.metrics.backlogOldest.with(entity).set(found?.oldestSeconds ?? 0)
-            let rate = throughput[entity, default: DrainRate()].perSecond()
-            service.metrics.backlogDrain.with(entity).set(orders == 0 ? 0 : rate > 0 ? orders / rate : .infinity)
+            destination.shown.spaced.set(Double(self.orders[index]?.spacedRows ?? 0))
+            destination.shown.backlogOrders.set(orders)
+            destination.shown.backlogOldest.set(found?.oldestSeconds ?? 0)
+            let rate = throughput[index].perSecond()
+            destination.shown.backlogDrain.set(orders == 0 ? 0 : rate > 0 ? orders / rate : .infinity)
         }
     }
 }

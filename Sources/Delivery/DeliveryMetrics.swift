@@ -73,3 +73,27 @@ public final class DeliveryMetrics: Sendable {
         for (entity, code, seconds) in changes.ended { resolution.with(entity, code).observe(max(0, seconds)) }
     }
 }
+
+/// What is shown of one legal entity's destination whatever happens, resolved once: with thousands of them looking the
+/// handles up costs far more than setting them.
+struct DestinationMetrics: Sendable {
+    let concurrency: Gauge
+    let inFlight: Gauge
+    let breaker: StateSet
+    let owned: Gauge
+    let spaced: Gauge
+    let backlogOrders: Gauge
+    let backlogOldest: Gauge
+    let backlogDrain: Gauge
+
+    init(_ metrics: DeliveryMetrics, _ legalEntity: String) {
+        concurrency = metrics.concurrency.with(legalEntity)
+        inFlight = metrics.inFlight.with(legalEntity)
+        breaker = metrics.breaker.with(legalEntity)
+        owned = metrics.owned.with(legalEntity)
+        spaced = metrics.spaced.with(legalEntity)
+        backlogOrders = metrics.backlogOrders.with(legalEntity)
+        backlogOldest = metrics.backlogOldest.with(legalEntity)
+        backlogDrain = metrics.backlogDrain.with(legalEntity)
+    }
+}

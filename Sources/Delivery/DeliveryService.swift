@@ -27,6 +27,10 @@ public final class DeliveryService: Sendable {
     static let claimInterval: Duration = .milliseconds(1500)
     /// How often an idle destination is looked at.
     static let lookInterval: Duration = .milliseconds(500)
+    /// Looks are at common times, so that many destinations are asked for at once instead of one after the other.
+    static let tick: Duration = .milliseconds(50)
+    /// How often a destination is looked at that may not be visited.
+    static let closedInterval: Duration = .milliseconds(100)
     /// How often the backlog is measured for the metrics, where that does not take long.
     static let measureInterval: Duration = .seconds(2)
 
@@ -47,8 +51,10 @@ public final class DeliveryService: Sendable {
     let store: String
     let connection: ConnectionSettings
     let destinations: [Destination]
-    /// For validation's look-ups; the visits have their own.
-    let lookups: [OdooOrders]
+    /// Places in `destinations` by legal entity.
+    let places: [String: Int]
+    /// For validation's look-ups, by place; the visits have their own.
+    private let lookups = Mutex<[Int: OdooOrders]>([:])
     let metrics: DeliveryMetrics
     let log: Log
     let policy: RetryPolicy
@@ -71,7 +77,8 @@ public final class DeliveryService: Sendable {
         self.destinations = destinations.map {
             Destination($0, servers: servers, exchange: exchange, metrics: metrics)
         }
-        self.lookups = self.destinations.map { $0.makeOrders(owned: false) }
+        self.places = Dictionary(
+            destinations.enumerated().map { ($1.legalEntity, $0) }, uniquingKeysWith: { first, _ in first })
         self.metrics = metrics
         self.log = log
         self.policy = policy
@@ -79,6 +86,16 @@ public final class DeliveryService: Sendable {
         self.owner = OwnedDestinations.owner(
             "\(ProcessInfo.processInfo.hostName):\(ProcessInfo.processInfo.processIdentifier):\(UUID())",
             serving: destinations.map(\.legalEntity))
+    }
+
+    /// What looks codes up at the destination at `place`, made when it is first needed.
+    func lookup(_ place: Int) -> OdooOrders {
+        lookups.withLock { lookups in
+            if let known = lookups[place] { return known }
+            let made = destinations[place].makeOrders(owned: false)
+            lookups[place] = made
+            return made
+        }
     }
 
     /// Starts the threads: one that delivers, one that measures.

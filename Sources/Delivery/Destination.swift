@@ -93,7 +93,7 @@ final class Destination: Sendable {
     private let ownership = Mutex(Ownership())
     private let retries = Mutex(Retries())
     let metrics: DeliveryMetrics
-    private let breakerState: StateSet
+    let shown: DestinationMetrics
     private let exchange: HTTPExchange
 
     init(_ settings: DestinationSettings, servers: OdooServers, exchange: HTTPExchange, metrics: DeliveryMetrics) {
@@ -104,7 +104,7 @@ final class Destination: Sendable {
         server = servers.server(settings.url)
         member = server.join(
             weight: settings.weight, ratePerSecond: settings.requestsPerSecond, ceiling: settings.maximumConcurrency)
-        breakerState = metrics.breaker.with(settings.legalEntity)
+        shown = DestinationMetrics(metrics, settings.legalEntity)
         show()
     }
 
@@ -137,6 +137,12 @@ final class Destination: Sendable {
         guard server.breaker.name != .closed else { return mostVisits }
         return !trying || server.mayTry() ? 1 : 0
     }
+
+    /// Whether `visitLimit` might be more than none; takes nobody's turn to try.
+    var mayBeVisited: Bool { server.mayBeVisited }
+
+    /// Whether both have one Odoo, and so its limits, in common.
+    func sharesServer(with other: Destination) -> Bool { server === other.server }
 
     /// Whether calls go to it at all.
     var isAnswering: Bool { server.breaker.admits(now: Self.nanoseconds()) }
@@ -229,8 +235,8 @@ final class Destination: Sendable {
     }
 
     private func show() {
-        breakerState.set(server.breaker.name.rawValue)
-        metrics.concurrency.with(settings.legalEntity).set(Double(server.limit))
+        shown.breaker.set(server.breaker.name.rawValue)
+        shown.concurrency.set(Double(server.limit))
     }
 
     private static let start = ContinuousClock.now

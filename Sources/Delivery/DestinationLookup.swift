@@ -14,16 +14,16 @@ extension DeliveryService: MasterLookup {
     }
 
     func look(up codes: [MasterCode], legalEntity: String) async -> MasterLookupResult {
-        guard let index = destinations.firstIndex(where: { $0.settings.legalEntity == legalEntity }) else {
+        guard let place = places[legalEntity] else {
             return .failed(reason: "the legal entity has no destination")
         }
-        let destination = destinations[index]
-        guard destination.isAnswering else { return .busy }
+        guard destinations[place].isAnswering else { return .busy }
+        let orders = lookup(place)
         var answers: [MasterCode: LookedUp] = [:]
         for kind in MasterKind.allCases {
             let wanted = codes.filter { $0.kind == kind }.map(\.code)
             do throws(OrderFailure) {
-                let records = try await lookups[index].records(of: kind.master, codes: wanted)
+                let records = try await orders.records(of: kind.master, codes: wanted)
                 for (code, ids) in records {
                     answers[MasterCode(kind, code)] = LookedUp(
                         ids.isEmpty ? .absent : ids.count == 1 ? .found : .several,
@@ -31,7 +31,7 @@ extension DeliveryService: MasterLookup {
                 }
             } catch {
                 // An id of the company that was remembered may be the cause.
-                await lookups[index].forget()
+                await orders.forget()
                 return .failed(reason: Self.reason(error))
             }
         }

@@ -41,6 +41,15 @@ final class OdooServer: Sendable {
         }
     }
 
+    /// Whether visits go, or one that tries whether the server is back might.
+    var mayBeVisited: Bool {
+        state.withLock { state in
+            if state.gate.breaker.name == .closed { return true }
+            let now = Destination.nanoseconds()
+            return state.gate.breaker.admits(now: now) && now >= state.trying
+        }
+    }
+
     /// Waits for the turn of a call; false: it is not to be made.
     ///
     /// A call whose turn came has to be ended by `left`.

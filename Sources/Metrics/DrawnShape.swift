@@ -85,6 +85,8 @@ struct DrawnShape: Sendable {
     /// Appends `text` with backslash, newline and (in label values) quote escaped, and other control characters left
     /// out: text 0.0.4 has no escape for them, and a NUL makes Prometheus refuse the whole page.
     private static func escape(_ text: some StringProtocol, quotes: Bool, into bytes: inout [UInt8]) {
+        // Nearly every text, and handles are looked up by what is rendered here.
+        if text.utf8.allSatisfy(isPlain) { return bytes.append(contentsOf: text.utf8) }
         for scalar in text.unicodeScalars {
             switch scalar {
             case "\\": bytes += [UInt8(ascii: "\\"), UInt8(ascii: "\\")]
@@ -94,5 +96,10 @@ struct DrawnShape: Sendable {
             default: bytes += Array(UTF8.encode(scalar) ?? UTF8.encodedReplacementCharacter)
             }
         }
+    }
+
+    /// Printable ASCII that is escaped nowhere.
+    private static func isPlain(_ byte: UInt8) -> Bool {
+        byte >= 0x20 && byte < 0x7F && byte != UInt8(ascii: "\\") && byte != UInt8(ascii: "\"")
     }
 }

@@ -130,10 +130,15 @@ struct HistogramCells: Equatable {
         defer { observations.reset() }
         guard count > 0 else { return }
         precondition(observations.fits(buckets), "observations of other buckets")
-        let set = sell(count)
-        add(observations.sum, toSumAt: set)
-        for (index, count) in observations.counts.enumerated() where count > 0 {
-            unsafe cells[set + 1 + index].wrappingAdd(UInt64(count), ordering: .releasing)
+        if count == 1 {
+            // With very many legal entities each has one event in a batch: its size is the sum.
+            observe(observations.sum)
+        } else {
+            let set = sell(count)
+            add(observations.sum, toSumAt: set)
+            for (index, count) in observations.counts.enumerated() where count > 0 {
+                unsafe cells[set + 1 + index].wrappingAdd(UInt64(count), ordering: .releasing)
+            }
         }
         if let example = observations.example { show(example.seconds, example.trace, at: Log.systemClock().wall) }
     }

@@ -92,25 +92,39 @@ struct SeriesTable {
             if isNamed, slot.entity != EntityTable.other { return (slot.entity, slot.rest) }
             return (EntityTable.other, otherRest ?? slot.rest)
         }
-        var keyed: [(key: UInt64, place: Int32)] = []
-        keyed.reserveCapacity(slots.count)
-        for (place, slot) in slots.enumerated() where !slot.isRemoved {
-            let shown = shown(slot)
-            let key = Self.key(entities.ranks[Int(shown.entity)], restRanks[Int(shown.rest)])
-            keyed.append((key, Int32(place)))
-        }
-        keyed.sort { ($0.key, $0.place) < ($1.key, $1.place) }
-        var plan = SeriesPlan(rows: [], order: keyed.map(\.place))
-        for (index, one) in keyed.enumerated() {
-            if index > 0, keyed[index - 1].key == one.key {
-                let last = plan.rows.count - 1
+        var order: [Int32] = []
+        order.reserveCapacity(slots.count)
+        for (place, slot) in slots.enumerated() where !slot.isRemoved { order.append(Int32(place)) }
+        order = Self.sorted(order, ranks: rests.count) { restRanks[Int(shown(slots[Int($0)]).rest)] }
+        order = Self.sorted(order, ranks: entities.ranks.count) { entities.ranks[Int(shown(slots[Int($0)]).entity)] }
+        var plan = SeriesPlan(rows: [], order: order)
+        for (index, place) in order.enumerated() {
+            let shown = shown(slots[Int(place)])
+            if let last = plan.rows.indices.last, plan.rows[last].entity == shown.entity,
+                plan.rows[last].rest == shown.rest
+            {
                 plan.rows[last].members = plan.rows[last].members.lowerBound..<index + 1
             } else {
-                let shown = shown(slots[Int(one.place)])
                 plan.rows.append(SeriesRow(entity: shown.entity, rest: shown.rest, members: index..<index + 1))
             }
         }
         return plan
+    }
+
+    /// Places by their ranks, those of one rank in the sequence in which they are.
+    ///
+    /// Counted instead of compared: a family may have some hundred thousands, and a scrape waits for each of them.
+    private static func sorted(_ places: [Int32], ranks: Int, by rank: (Int32) -> Int32) -> [Int32] {
+        var starts = [Int32](repeating: 0, count: ranks + 1)
+        for place in places { starts[Int(rank(place)) + 1] += 1 }
+        for index in starts.indices.dropFirst() { starts[index] += starts[index - 1] }
+        var sorted = [Int32](repeating: 0, count: places.count)
+        for place in places {
+            let rank = Int(rank(place))
+            sorted[Int(starts[rank])] = place
+            starts[rank] += 1
+        }
+        return sorted
     }
 
     /// The series of one legal entity, by their other labels.

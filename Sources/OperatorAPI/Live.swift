@@ -49,7 +49,7 @@ public struct Live: Sendable {
         public var breaker: String
         /// Calls that it is thought to bear at once.
         public var limit: Int
-        /// Calls under way.
+        /// Calls under way; above `limit` while that falls, until enough have ended.
         public var inFlight: Int
         /// Whether this instance delivers to it.
         public var isOwner: Bool

@@ -54,7 +54,8 @@ public struct LaneMap: Sendable {
     public let lanes: [Lane]
 
     private let entityNames: NameTable
-    private let warehouseNames: [NameTable]
+    /// Codes and aliases, each within its legal entity.
+    private let warehouseNames: NameTable
     private let withoutWarehouse: [Int32]
     private let orderSeeds: [UInt64]
 
@@ -62,7 +63,7 @@ public struct LaneMap: Sendable {
     public init(entities: [EntityRoute]) {
         var lanes = [Lane(entity: -1, legalEntity: "unknown", warehouse: "_", store: 0, weight: 1)]
         var names = NameTable()
-        var warehouseNames: [NameTable] = []
+        var warehouseNames = NameTable()
         var withoutWarehouse: [Int32] = []
         for (index, entity) in entities.enumerated() {
             _ = names.add(entity.name.utf8, value: Int32(index))
@@ -71,13 +72,13 @@ public struct LaneMap: Sendable {
                 weight: entity.weight)
             withoutWarehouse.append(Int32(lanes.count))
             lanes.append(lane)
-            var codes = NameTable()
             for (code, aliases) in entity.warehouses {
                 lane.warehouse = code
-                for name in [code] + aliases { _ = codes.add(name.utf8, value: Int32(lanes.count)) }
+                for name in [code] + aliases {
+                    _ = warehouseNames.add(name.utf8, scope: Int32(index), value: Int32(lanes.count))
+                }
                 lanes.append(lane)
             }
-            warehouseNames.append(codes)
         }
         self.entities = entities
         self.lanes = lanes
@@ -110,8 +111,8 @@ public struct LaneMap: Sendable {
                 code: .channelNotListed,
                 detail: "channel \(channelName) may not speak for \(entities[Int(entity)].name): list it in `channels`")
         } else if !event.warehouse.isEmpty {
-            let codes = warehouseNames[Int(entity)]
-            if let lane = codes.find(event.bytes, Int(event.warehouse.start), Int(event.warehouse.count)) {
+            let (start, count) = (Int(event.warehouse.start), Int(event.warehouse.count))
+            if let lane = warehouseNames.find(event.bytes, start, count, scope: entity) {
                 event.lane = lane
             } else if event.refusal == nil {
                 event.refusal = Refusal(

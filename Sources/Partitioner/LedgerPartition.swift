@@ -54,28 +54,34 @@ struct LedgerPartition {
     /// Takes the done records at the front; nil when nothing moved.
     mutating func advance(_ partition: Int32) -> LedgerAdvance? {
         guard let start = next, let end else { return nil }
-        var counts: [LedgerAdvance.EntityCount] = []
+        var runs: [LedgerAdvance.EntityCount] = []
         var records = 0
         var reached = start
-        // Where the entity of the record before is in `counts`: neighbours often share it.
-        var place = 0
         while let entry = open.first, entry.isDone {
             open.removeFirst()
             records += 1
             reached = entry.offset + 1
-            if !counts.indices.contains(place) || counts[place].entity != entry.entity {
-                place = counts.firstIndex { $0.entity == entry.entity } ?? counts.count
-                if place == counts.count { counts.append(.init(entity: entry.entity, count: 0)) }
-            }
-            counts[place].count += 1
+            Self.add(.init(entity: entry.entity, count: 1), to: &runs)
         }
         // With nothing open any more the stretch reaches over a gap behind the last record too.
         if open.count == 0 { reached = end }
         if reached == start { return nil }
         next = reached
-        counts.sort { $0.entity < $1.entity }
+        // Sorted and then added up: to look each legal entity up among those before costs the square of their number.
+        runs.sort { $0.entity < $1.entity }
+        var counts: [LedgerAdvance.EntityCount] = []
+        for run in runs { Self.add(run, to: &counts) }
         return LedgerAdvance(
             partition: partition, epoch: epoch, firstOffset: start, nextOffset: reached, records: records,
             byEntity: counts)
+    }
+
+    /// Adds to the last one, if it is of the same legal entity.
+    private static func add(_ count: LedgerAdvance.EntityCount, to counts: inout [LedgerAdvance.EntityCount]) {
+        if let last = counts.indices.last, counts[last].entity == count.entity {
+            counts[last].count += count.count
+        } else {
+            counts.append(count)
+        }
     }
 }

@@ -159,6 +159,24 @@ public enum Backlog {
            OR r.w AND NOT r.u AND EXISTS (
             SELECT FROM backlog WHERE legal_entity = r.e AND class = 2 AND due_at <= now() AND attempts > 0)
         """)
+    /// Whether anything is due, of every legal entity of the store, going from one to the next through the index: those without a
+    /// backlog cost nothing.
+    private static let allDueEntities = Statement(
+        "backlog_all_due_entities",
+        """
+        WITH RECURSIVE behind (e) AS (
+            (SELECT legal_entity FROM backlog ORDER BY legal_entity LIMIT 1)
+            UNION ALL
+            SELECT (SELECT legal_entity FROM backlog WHERE legal_entity > behind.e ORDER BY legal_entity LIMIT 1)
+            FROM behind WHERE behind.e IS NOT NULL
+        )
+        SELECT r.e FROM behind AS r
+        WHERE EXISTS (SELECT FROM backlog WHERE legal_entity = r.e AND class = 0 AND due_at <= now())
+           OR EXISTS (SELECT FROM backlog WHERE legal_entity = r.e AND class = 1 AND due_at <= now())
+           OR EXISTS (SELECT FROM backlog WHERE legal_entity = r.e AND class = 2 AND due_at <= now())
+        """)
+    /// So many legal entities are looked for one by one; of more, the store's are gone through.
+    static let mostProbed = 100
     private static let renewal = Statement(
         "backlog_renew",
         """
@@ -257,12 +275,16 @@ public enum Backlog {
             urgentOnly.append(one.urgentOnly)
         }
         var parameters = Parameters()
-        parameters.texts(wanted.map(\.legalEntity))
-        parameters.array(repeated)
-        parameters.array(urgentOnly)
+        let areFew = wanted.count <= mostProbed
+        if areFew {
+            parameters.texts(wanted.map(\.legalEntity))
+            parameters.array(repeated)
+            parameters.array(urgentOnly)
+        }
         do {
-            let rows = try connection.query(dueEntities, parameters)
-            return Set((0..<rows.count).map { rows.text($0, 0) })
+            let rows = try connection.query(areFew ? dueEntities : allDueEntities, parameters)
+            let due = Set((0..<rows.count).map { rows.text($0, 0) })
+            return areFew ? due : due.intersection(wanted.map(\.legalEntity))
         } catch { throw StoreError("the backlog cannot be read", underlying: error) }
     }
 

@@ -42,6 +42,7 @@ public struct Migrations: Sendable {
         Migration(number: 13, name: "keys", sql: PackageResources._13_keys_sql),
         Migration(number: 14, name: "turns", sql: PackageResources._14_turns_sql),
         Migration(number: 15, name: "trace", sql: PackageResources._15_trace_sql),
+        Migration(number: 16, name: "audit_retention", sql: PackageResources._16_audit_retention_sql),
     ]
 
     /// The number of the newest.

@@ -131,6 +131,11 @@ public struct ApplySettings: Sendable {
         return (label?.name, tags.isEmpty ? nil : tags.joined(separator: ","))
     }
 
+    /// Indexes of the legal entities by name, made anew each time: for who has many names to look up.
+    func entityIndexes() -> [String: Int32] {
+        Dictionary(entities.enumerated().map { ($1.name, Int32($0)) }, uniquingKeysWith: { first, _ in first })
+    }
+
     /// Name of the legal entity, `unknown` for dead letters.
     func entityName(_ index: Int32) -> String {
         entities.indices.contains(Int(index)) ? entities[Int(index)].name : "unknown"

@@ -48,10 +48,10 @@ extension BatchApplier {
         parameters.texts(settings.entities.map(\.name))
         let rows = try connection.query(ApplyStatements.dueParked, parameters)
         var due: [WorkingOrder] = []
+        let indexes = rows.count == 0 ? [:] : settings.entityIndexes()
         for row in 0..<rows.count {
-            let name = rows.text(row, 0)
-            guard let entity = settings.entities.firstIndex(where: { $0.name == name }) else { continue }
-            due.append(WorkingOrder(entity: Int32(entity), ref: rows.text(row, 1), settings))
+            guard let entity = indexes[rows.text(row, 0)] else { continue }
+            due.append(WorkingOrder(entity: entity, ref: rows.text(row, 1), settings))
         }
         return due
     }
@@ -104,13 +104,13 @@ extension BatchApplier {
         let rows = try connection.query(ReferenceStatements.findMissed, parameters)
         var index = OrderIndex(orders)
         var missed: [(key: ReferenceKey, order: Int)] = []
+        let indexes = rows.count == 0 ? [:] : settings.entityIndexes()
         for row in 0..<rows.count {
-            let name = rows.text(row, 0)
-            guard let entity = settings.entities.firstIndex(where: { $0.name == name }),
+            guard let entity = indexes[rows.text(row, 0)],
                 let kind = ReferenceKind(rawValue: UInt8(clamping: rows.int16(row, 1)))
             else { continue }
             let key = ReferenceKey(
-                entity: Int32(entity),
+                entity: entity,
                 name: Order.OtherName(kind: kind, issuer: rows.text(row, 2), value: rows.text(row, 3)))
             missed.append((key, index.find(key.entity, rows.text(row, 4), addTo: &orders, settings)))
         }

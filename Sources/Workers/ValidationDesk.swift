@@ -238,9 +238,10 @@ struct ValidationDesk {
         guard nextMeasure <= .now else { return }
         nextMeasure = .now + .seconds(5)
         let measured = try ValidationBacklog.measure(&connection)
+        let byEntity = Dictionary(measured.map { ($0.legalEntity, $0) }) { first, _ in first }
         for entity in service.entities {
             let name = service.settings.entities[entity].name
-            let found = measured.first { $0.legalEntity == name }
+            let found = byEntity[name]
             service.metrics.validationOrders.with(name).set(Double(found?.orders ?? 0))
             service.metrics.validationOldest.with(name).set(found?.oldestSeconds ?? 0)
         }

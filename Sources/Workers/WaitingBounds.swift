@@ -35,9 +35,9 @@ final class WaitingCounts: Sendable {
     /// Takes what the store says.
     func refresh(_ read: [ParkedCounts], _ settings: ApplySettings) {
         var counts: [Int32: Int] = [:]
+        let indexes = read.isEmpty ? [:] : settings.entityIndexes()
         for count in read {
-            guard let entity = settings.entities.firstIndex(where: { $0.name == count.legalEntity }) else { continue }
-            counts[Int32(entity)] = Int(count.events)
+            if let entity = indexes[count.legalEntity] { counts[entity] = Int(count.events) }
         }
         let full = Set(counts.lazy.filter { $0.value >= self.bounds.perEntity }.map(\.key))
         state.withLock { $0 = State(counts: counts, full: full) }

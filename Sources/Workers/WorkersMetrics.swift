@@ -143,7 +143,6 @@ struct BatchCounts {
 
     /// Observations of one legal entity in one batch.
     private struct Observed {
-        var entity = 0
         var source: Observations
         var log: Observations
         var process: Observations
@@ -156,6 +155,15 @@ struct BatchCounts {
             log = Observations(for: latency.log)
             process = Observations(for: latency.process)
         }
+
+        /// Adds everything to the histograms and begins anew; gives the times that were refused.
+        mutating func add(to latency: Latency) -> (source: Int, log: Int) {
+            latency.source.add(&source)
+            latency.log.add(&log)
+            latency.process.add(&process)
+            defer { (sourceRefused, logRefused) = (0, 0) }
+            return (sourceRefused, logRefused)
+        }
     }
 
     /// What is told of one entity, channel and outcome.
@@ -165,9 +173,14 @@ struct BatchCounts {
         var handled: HandledEvents
     }
 
-    /// Transitions whose counters are kept at hand; beyond, all are looked up anew.
-    private static let maximumTransitions = 4096
+    /// Transitions of each legal entity, and cycle times, whose handles are kept at hand.
+    ///
+    /// Beyond, all are looked up anew. A path has five.
+    private static let transitionsOfEntity = 16
+    /// The same for few legal entities together.
+    private static let leastTransitions = 4096
 
+    private let maximumTransitions: Int
     private let metrics: WorkersMetrics
     private let settings: ApplySettings
     private var counters: [EventKey: Told] = [:]
@@ -177,14 +190,15 @@ struct BatchCounts {
     private var latencies: [Latency?]
     /// What the batch observed, for each legal entity that it met; kept for the next batch.
     private var observed: [Observed] = []
-    /// How many of them this batch uses.
-    private var met = 0
+    /// The legal entities that this batch met, each at the place of what is observed of it.
+    private var met: [Int] = []
     /// Place in `observed` by index of the legal entity, -1: not met yet.
     private var places: [Int32]
 
     init(metrics: WorkersMetrics, settings: ApplySettings) {
         self.metrics = metrics
         self.settings = settings
+        maximumTransitions = max(Self.leastTransitions, Self.transitionsOfEntity * settings.entities.count)
         latencies = Array(repeating: nil, count: settings.entities.count)
         places = Array(repeating: -1, count: settings.entities.count)
     }
@@ -247,7 +261,7 @@ struct BatchCounts {
         if let known = stages[key] {
             known.observe(stage.seconds)
         } else {
-            if stages.count >= Self.maximumTransitions { stages.removeAll(keepingCapacity: true) }
+            if stages.count >= maximumTransitions { stages.removeAll(keepingCapacity: true) }
             let histogram = metrics.stages.with(settings.entityName(stage.entity), stage.from.name, stage.to.name)
             stages[key] = histogram
             histogram.observe(stage.seconds)
@@ -260,7 +274,7 @@ struct BatchCounts {
 
     private mutating func counter(_ key: TransitionKey) -> Counter {
         if let known = transitions[key] { return known }
-        if transitions.count >= Self.maximumTransitions { transitions.removeAll(keepingCapacity: true) }
+        if transitions.count >= maximumTransitions { transitions.removeAll(keepingCapacity: true) }
         let counter = metrics.transitions.with(
             settings.entityName(key.entity), key.from?.name ?? "none", key.to?.name ?? "none", key.disposition.name)
         transitions[key] = counter
@@ -292,31 +306,30 @@ struct BatchCounts {
         if places[entity] >= 0 { return Int(places[entity]) }
         let latency = latencies[entity] ?? Latency(metrics.latency, settings.entities[entity].name)
         latencies[entity] = latency
-        if met == observed.count { observed.append(Observed(latency)) }
-        observed[met].entity = entity
-        places[entity] = Int32(met)
-        met += 1
-        return met - 1
+        if met.count == observed.count { observed.append(Observed(latency)) }
+        places[entity] = Int32(met.count)
+        met.append(entity)
+        return met.count - 1
     }
 
-    private func refuse(_ count: inout Int, _ entity: Int, _ stage: String) {
+    private func refuse(_ count: Int, _ entity: Int, _ stage: String) {
         if count > 0 { metrics.timestampsRefused.with(settings.entities[entity].name, stage).add(count) }
-        count = 0
     }
 
     /// Adds what the batch observed to the histograms of the legal entities that it met.
+    ///
+    /// Each is changed by one call: to read of it and then change it makes the compiler copy all of them, which for a
+    /// thousand legal entities in a batch is a million copies.
     private mutating func addObserved() {
-        for index in 0..<met {
-            let entity = observed[index].entity
+        for place in met.indices {
+            let entity = met[place]
             places[entity] = -1
             guard let latency = latencies[entity] else { continue }
-            latency.source.add(&observed[index].source)
-            latency.log.add(&observed[index].log)
-            latency.process.add(&observed[index].process)
-            refuse(&observed[index].sourceRefused, entity, "source")
-            refuse(&observed[index].logRefused, entity, "log")
+            let refused = observed[place].add(to: latency)
+            refuse(refused.source, entity, "source")
+            refuse(refused.log, entity, "log")
         }
-        met = 0
+        met.removeAll(keepingCapacity: true)
     }
 
     /// Adds transitions, releases and exceptions, which the sweep of parked events makes too.

@@ -38,8 +38,11 @@ struct StoreMetrics: Sendable {
     let silentFeeds: GaugeFamily
     let imbalance: GaugeFamily
     let booksChecked: GaugeFamily
+    /// Whether there is room for states in which a legal entity never had an order.
+    let isRoomy: Bool
 
     init(_ registry: Registry) {
+        isRoomy = registry.isRoomy
         openExceptions = registry.gauge(
             "sluice_business_exceptions_open", help: "Business exceptions that are open.",
             labels: ["legal_entity", "code"])

@@ -71,6 +71,7 @@ final class StoreCare: Sendable {
         var pass = Retention(retention)
         var shown: Set<[String]> = []
         var shownParked: Set<String> = []
+        var shownStates: [String: Set<CanonicalState>] = [:]
         var nextGauges = ContinuousClock.now
         var nextBite = ContinuousClock.now + .seconds(5)
         var nextBooks = ContinuousClock.now + .seconds(2)
@@ -79,7 +80,7 @@ final class StoreCare: Sendable {
                 nextGauges = .now + Self.gaugeInterval
                 showExceptions(try ExceptionCounts.read(&connection), &shown)
                 showParked(try ParkedCounts.read(&connection), &shownParked)
-                if let states = try walk.advance(&connection) { show(states) }
+                if let states = try walk.advance(&connection) { show(states, &shownStates) }
             }
             if nextBite <= .now { nextBite = .now + (try bite(&pass, &connection)) }
             if nextBooks <= .now { nextBooks = .now + (try compare(&books, &connection)) }
@@ -155,13 +156,17 @@ final class StoreCare: Sendable {
         shown.formUnion(seen)
     }
 
-    private func show(_ states: [StateCounts]) {
+    /// Where series are scarce, a state is shown from the first time that an order was found in it: most never are.
+    private func show(_ states: [StateCounts], _ shown: inout [String: Set<CanonicalState>]) {
         let now = Date().timeIntervalSince1970
         var counted: [String: [CanonicalState: StateCounts]] = [:]
         for count in states { counted[count.legalEntity, default: [:]][count.state] = count }
-        for (entity, states) in counted {
-            for state in CanonicalState.allCases {
-                let count = states[state]
+        for (entity, found) in counted {
+            shown[entity, default: []].formUnion(metrics.isRoomy ? CanonicalState.allCases : Array(found.keys))
+        }
+        for (entity, states) in shown {
+            for state in states {
+                let count = counted[entity]?[state]
                 metrics.orders.with(entity, state.name).set(Double(count?.orders ?? 0))
                 let since = count?.oldestSince.map { Double($0.microseconds) / 1_000_000 }
                 metrics.oldest.with(entity, state.name).set(since.map { max(0, now - $0) } ?? 0)

@@ -222,7 +222,7 @@ struct Wiring {
         return Store.RetentionSettings(
             keys: retention.keys.wholeMicroseconds, journal: retention.journal.wholeMicroseconds,
             payloads: retention.payloads.wholeMicroseconds, deadLetters: retention.deadLetters.wholeMicroseconds,
-            awaitsDeadLetterTopic: true)
+            awaitsDeadLetterTopic: true, audit: retention.audit.wholeMicroseconds)
     }
 
     /// How Ingest reads.

@@ -32,7 +32,7 @@ import Testing
             configuration.retention
                 == RetentionSettings(
                     keys: .seconds(2_592_000), journal: .seconds(63_072_000), payloads: .seconds(7_776_000),
-                    deadLetters: .seconds(7_776_000)))
+                    deadLetters: .seconds(7_776_000), audit: .seconds(31_536_000)))
     }
 
     @Test func theChannelsGiveTheseSettings() throws {
@@ -141,6 +141,7 @@ import Testing
         #expect(configuration.shutdownTimeout == .seconds(10))
         #expect(configuration.stores[0].workers == 4 && configuration.stores[0].migrate)
         #expect(configuration.retention.journal == .seconds(730 * 86400))
+        #expect(configuration.retention.audit == .seconds(730 * 86400))
         #expect(configuration.entities[0].parkTimeout == .seconds(900))
         #expect(configuration.entities[0].odoo?.requestsPerSecond == 10)
         #expect(configuration.channels[0].mapping == nil && configuration.channels[0].issuer == nil)

@@ -156,6 +156,7 @@ struct Refusal: Sendable, CustomTestStringConvertible {
             top(
                 "retention: { journal: \"10d\" },",
                 "4: retention.journal: journal (10d) must be kept as long as payloads (90d)"),
+            top("retention: { audit: \"29d\" },", "4: retention.audit: must be a duration from 30d to 36500d"),
             top("linger: \"1ms\",\n  linger: \"2ms\",", "5: linger: is given twice; the first is on line 4"),
             top("entities: {},", "4: entities: is no known key"),
         ]

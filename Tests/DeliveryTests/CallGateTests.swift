@@ -361,3 +361,30 @@ import Testing
         #expect(budget.allows(now: 2 * Self.second) == 1)
     }
 }
+
+/// Goal: of all that share an Odoo that was away, one visit tries whether it is back.
+@Suite struct OdooServerTests {
+    /// Who only looks whether visits may go does not take the turn of the one that tries.
+    @Test func lookingAtAServerThatFailsTakesNobodysTurn() async {
+        let server = OdooServer()
+        let member = server.join(weight: 1, ratePerSecond: 1_000_000_000, ceiling: 8)
+        #expect(server.mayBeVisited && server.mayBeVisited)
+        for _ in 0..<5 {
+            #expect(await server.enter(member: member, .urgent))
+            server.left(member: member, .failed)
+        }
+        // Open for a second: nobody goes, nobody tries.
+        #expect(server.breaker.name == .open && !server.mayBeVisited && !server.mayTry())
+    }
+
+    @Test func ofAllWhoMayTryOneDoes() async {
+        let server = OdooServer()
+        let member = server.join(weight: 1, ratePerSecond: 1_000_000_000, ceiling: 8)
+        #expect(await server.enter(member: member, .urgent))
+        // Asked to be left alone until a moment that is over.
+        server.left(member: member, .wait(until: Destination.nanoseconds()))
+        #expect(server.breaker.name == .open && server.mayBeVisited && server.mayBeVisited)
+        #expect(server.mayTry())
+        #expect(!server.mayBeVisited && !server.mayTry(), "another one tries")
+    }
+}

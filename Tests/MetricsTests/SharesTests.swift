@@ -36,6 +36,30 @@ import Testing
         #expect(SeriesShares(entities, series: 298).shown == ["D", "C", "A"])
     }
 
+    /// Lines come by legal entity and then by the other labels, in whatever sequence they were made, and also when some
+    /// went meanwhile.
+    @Test func aPageIsSortedHoweverItCameAbout() {
+        let names = Self.entities(40)
+        func registry(_ sequence: [Int]) -> Registry {
+            let registry = Registry(entities: names, series: 2_000, processMetrics: false)
+            let family = registry.counter("a_total", help: "", labels: ["legal_entity", "code"])
+            for place in sequence {
+                family.with("E\(place % 40)", "c\(place / 40 % 9)").add(place + 1)
+                // A page in between is no reason for another sequence afterwards.
+                if place % 100 == 0 { _ = page(of: registry) }
+            }
+            for place in stride(from: 0, to: 360, by: 11) { family.remove("E\(place % 40)", "c\(place / 40 % 9)") }
+            return registry
+        }
+        let mixed = (0..<360).map { $0 * 97 % 360 }
+        let lines = page(of: registry(mixed)).split(separator: "\n").filter { $0.hasPrefix("a_total{") }
+        let labels = lines.map { $0.prefix { $0 != " " } }
+        // Twenty by name with nine codes each, the others together, less what was taken off.
+        #expect((150..<189).contains(lines.count))
+        #expect(labels == labels.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) })
+        #expect(page(of: registry(Array(0..<360))).contains(lines.joined(separator: "\n")))
+    }
+
     @Test func whatIsFoldedAddsUp() {
         let registry = Registry(entities: Self.entities(4), series: 205, processMetrics: false)
         let events = registry.counter("a_total", help: "", labels: ["legal_entity", "outcome"])

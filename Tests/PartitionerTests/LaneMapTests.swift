@@ -154,6 +154,26 @@ import Testing
         #expect(find(table, "abc") == nil && find(table, "b") == nil && find(table, "A") == nil)
     }
 
+    @Test func aNameIsFoundInItsScopeOnly() {
+        var table = NameTable()
+        for scope in Int32(0)..<2_000 {
+            let added = [
+                table.add("W1".utf8, scope: scope, value: scope),
+                table.add("W2-\(scope)".utf8, scope: scope, value: -scope),
+            ]
+            #expect(added == [true, true])
+        }
+        let isNew = table.add("W1".utf8, scope: 7, value: 1)
+        #expect(!isNew)
+        for scope in Int32(0)..<2_000 {
+            let bytes = Array("W1W2-\(scope)".utf8)
+            #expect(table.find(bytes, 0, 2, scope: scope) == scope)
+            #expect(table.find(bytes, 2, bytes.count - 2, scope: scope) == -scope)
+            #expect(table.find(bytes, 2, bytes.count - 2, scope: scope + 1) == nil)
+        }
+        #expect(table.find(Array("W1".utf8), 0, 2, scope: 2_000) == nil)
+    }
+
     @Test func manyNamesAreFoundAfterEveryGrowth() {
         var table = NameTable()
         for index in 0..<5_000 {

@@ -34,6 +34,11 @@ extension PipelineTests {
                 event(8, more: ",\"phone\":\"\(mark)\""), event(9, more: ",\"occurred_at\":\"\(mark)\""),
                 event(1, more: ",\"note\":\"\(mark)\""),
                 event(10, more: ",\"payment\":{\"ref\":\"p\",\"status\":\"\(mark)\"}"),
+                // Fields that are mapped wrongly: a person where the channel's word should be.
+                event(11, status: "\(mark) Buyer"), event(12, status: "\(mark)@example.org"),
+                event(13, status: "+49 30 \(mark)"), event(14, status: "received\",\"milestone\":\"\(mark) Street 1"),
+                event(15, more: ",\"hold\":{\"reason\":\"\(mark) Buyer\"}"),
+                event(16, more: ",\"allocation\":{\"lines\":[{\"line\":\"1\",\"quantity\":\"\(mark)\"}]}"),
             ]
         }
 

@@ -69,6 +69,24 @@ extension PipelineTests {
             #expect(!page.text.contains("http://") && !page.text.contains("https://"))
         }
 
+        /// The page's own functions, on what a run cannot be made to show.
+        @Test(.enabled(if: chromium != nil, "no Chromium is here: scripts/setup.sh test installs it where it can"))
+        func aLimitThatFellIsShownAsSuch() throws {
+            let script = try String(contentsOfFile: Judges.root + "/Sources/OperatorAPI/Page/page.js", encoding: .utf8)
+            func definition(_ name: String) throws -> String {
+                let start = try #require(script.range(of: "const \(name) = ")).lowerBound
+                return String(script[start...].prefix { $0 != ";" }) + ";"
+            }
+            let folder = try TemporaryFolder()
+            let calls = try definition("number") + definition("calls")
+            let told = ["{ in_flight: 1, limit: 4 }", "{ in_flight: 2, limit: 2 }", "{ in_flight: 2, limit: 1 }"]
+            let lines = told.map { "document.write('<p>' + calls(\($0)) + '</p>');" }.joined()
+            try "<!doctype html><script>\(calls)\(lines)</script>".write(
+                toFile: folder.path + "/page.html", atomically: true, encoding: .utf8)
+            let page = try document("file://\(folder.path)/page.html")
+            #expect(page.text.contains("<p>1 of 4</p><p>2 of 2</p><p>2, limit fell to 1</p>"), "\(page)")
+        }
+
         @Test(.enabled(if: chromium != nil, "no Chromium is here: scripts/setup.sh test installs it where it can"))
         func withoutATokenItAsksForOne() throws {
             let stage = try Stage()

@@ -69,6 +69,7 @@ import Testing
         "INSERT INTO sluice.audit (actor, role, action, legal_entity, subject, result) VALUES ('', '', '', '', '', '')",
         "DELETE FROM sluice.audit", "SELECT sluice.grant_rights()", "CREATE TABLE sluice_read.x (i int)",
         "SELECT sluice.drop_archive_partition('journal_archive', now())", "DROP VIEW orders", "TRUNCATE sluice.journal",
+        "SELECT sluice.drop_audit(now(), 1)",
     ])
     func aReaderChangesNothing(_ sql: String) throws {
         var session = try ReaderSession(ReaderSession.settings(store()))
@@ -113,6 +114,28 @@ import Testing
             #expect(throws: PostgresError.self) { _ = try owner.execute(sql) }
         }
         #expect(try owner.execute("SELECT count(*) FROM audit").int64(0, 0) == 3)
+        // Nor by the function that retention uses, whatever time it is given.
+        #expect(try owner.execute("SELECT drop_audit('infinity', 100)").int64(0, 0) == 0)
+    }
+
+    /// With the rights of `sluice run`, where they are not the owner's.
+    @Test func theRuntimeRemovesWhatIsOldByItsFunctionOnly() throws {
+        let settings = try store()
+        var owner = try Connection(settings)
+        try owner.execute(
+            """
+            INSERT INTO audit (at, actor, role, action, legal_entity, subject, result)
+            SELECT now() - make_interval(days => d), 'x', 'viewer', 'order.read', 'A', 'O-1', 'read'
+            FROM unnest('{400,300,29,0}'::integer[]) AS d
+            """)
+        try owner.execute("SET ROLE sluice_runtime")
+        for sql in ["DELETE FROM audit WHERE at < now() - interval '1y'", "UPDATE audit SET actor = 'y'"] {
+            #expect(throws: PostgresError.self) { _ = try owner.execute(sql) }
+        }
+        #expect(try owner.execute("SELECT drop_audit(now() - interval '365 days', 100)").int64(0, 0) == 1)
+        #expect(try owner.execute("SELECT drop_audit(now(), 1)").int64(0, 0) == 1, "at most so many")
+        #expect(try owner.execute("SELECT drop_audit(now(), 100)").int64(0, 0) == 0, "29 days are too few")
+        #expect(try owner.execute("SELECT count(*) FROM audit").int64(0, 0) == 2)
     }
 
     @Test func theBooksOfOneAreItsOwn() throws {

@@ -23,6 +23,23 @@ import Testing
         return record
     }
 
+    /// Few legal entities are looked for one by one, many by going through the store's: with the same answer.
+    @Test(arguments: [50, 250]) func whoseOrdersAreDueIsFound(_ count: Int) throws {
+        var bench = try Bench()
+        try bench.connection.execute(
+            """
+            INSERT INTO backlog (legal_entity, order_ref, class, since, due_at)
+            SELECT 'E-' || e, 'O-' || o, e % 3, now(),
+                   now() + make_interval(hours => CASE WHEN e % 5 = 0 THEN -1 ELSE 1 END)
+            FROM generate_series(0, 299) AS e, generate_series(1, 3) AS o WHERE e % 7 <> 0
+            """)
+        let asked = (0..<count).map { "E-\($0)" } + ["NOBODY"]
+        let expected = (0..<count).filter { $0 % 5 == 0 && $0 % 7 != 0 }.map { "E-\($0)" }
+        #expect(try Backlog.due(legalEntities: asked, &bench.connection) == Set(expected))
+        try bench.connection.execute("DELETE FROM backlog")
+        #expect(try Backlog.due(legalEntities: asked, &bench.connection).isEmpty)
+    }
+
     @Test func refusedOrderWaitsAndIsHastenedByNews() throws {
         var bench = try Bench()
         try bench.apply([bench.store.event("e1", "O-1", "received", offset: 0, sequence: 1)])

@@ -184,6 +184,29 @@ import Testing
         }
     }
 
+    @Test func theAuditTrailGoesWhenItsTimeIsUp() throws {
+        var bench = try Bench()
+        // By the store's clock, which is the trail's.
+        let now = Timestamp(microseconds: Int64(Date().timeIntervalSince1970 * 1_000_000))
+        try bench.connection.execute(
+            """
+            INSERT INTO audit (at, actor, role, action, legal_entity, subject, result)
+            SELECT now() - make_interval(days => 900 - i / 10), 'x', 'viewer', 'order.read', 'A', 'O-' || i, 'read'
+            FROM generate_series(1, 9000) AS i
+            """)
+        var kept = settings()
+        kept.audit = 200 * Self.day
+        // Seven thousand are older than 200 days: bites of two thousand take them all in one pass.
+        let gone = try pass(&bench, kept, now: now)[.audit] ?? 0
+        #expect((6990...7010).contains(gone), "\(gone)")
+        #expect(try bench.count("audit") == 9000 - Int64(gone))
+        #expect(try bench.count("audit WHERE at < now() - interval '201 days'") == 0)
+        #expect(try pass(&bench, kept, now: now)[.audit] == 0)
+        kept.audit = 0
+        _ = try pass(&bench, kept, now: now)
+        #expect((290...310).contains(Int(try bench.count("audit"))), "30 days stay, whatever is asked for")
+    }
+
     @Test func rowDeletedBeforeSealingIsStillMissed() throws {
         var bench = try Bench()
         _ = try begin(&bench)

@@ -59,6 +59,10 @@ function needToken(isWrong) {
   find("login-note").textContent = isWrong ? "This token is not valid here." : "";
 }
 
+// A learned limit may fall below what is under way: no call begins then until enough have ended.
+const calls = (to) => to.in_flight > to.limit
+  ? number(to.in_flight) + ", limit fell to " + number(to.limit) : number(to.in_flight) + " of " + number(to.limit);
+
 const breakerTone = (state) => state === "closed" ? "good" : state === "open" ? "bad" : "warn";
 
 function showEntities(reply) {
@@ -76,7 +80,7 @@ function showEntities(reply) {
     ["Backlog", (e) => [number(e.backlog_orders), e.backlog_orders > 0 ? "warn" : ""], true],
     ["Oldest", (e) => e.backlog_orders === 0 ? "" : span(e.backlog_oldest_seconds), true],
     ["Exceptions", (e) => [number(e.open_exceptions), e.open_exceptions > 0 ? "warn" : ""], true],
-    ["Limiter", (e) => to(e) ? to(e).in_flight + " of " + to(e).limit : "", true],
+    ["Limiter", (e) => to(e) ? calls(to(e)) : "", true],
     ["Breaker", (e) => to(e) ? [to(e).breaker.replace("_", " "), breakerTone(to(e).breaker)] : "no Odoo"],
     ["Delivers", (e) => to(e) ? (to(e).is_owner ? "this instance" : "another instance") : ""],
   ], reply.entities, "No legal entity."));

@@ -220,18 +220,37 @@ extension DecodePass {
     }
 
     /// Marks the event as refused, because the channel's word means nothing to the configuration.
-    ///
-    /// The word is repeated only when it looks like one: it is the channel's vocabulary, not a customer's data.
     mutating func refuse(
         _ word: Slice, _ pointer: String, _ remedy: String, _ bytes: Span<UInt8>, _ format: CompiledFormat
     ) {
-        var shown = "its word"
-        if (1...Self.maximumShownWordBytes).contains(Int(word.count)), isIdentifier(word, bytes) {
-            let text = (0..<Int(word.count)).map { byte(word, $0, bytes) }
-            shown = "'" + String(decoding: text, as: UTF8.self) + "'"
-        }
         guard event.refusal == nil else { return }
         event.refusal = Refusal(
-            code: .unknownStatus, detail: "channel \(format.channel): \(pointer): \(shown) \(remedy)")
+            code: .unknownStatus,
+            detail: "channel \(format.channel): \(pointer): \(told(of: word, bytes)) \(remedy)")
+    }
+
+    /// What a refusal tells of a word that nobody knows: the word itself where it looks like one of a vocabulary, else
+    /// its length.
+    ///
+    /// A field that is mapped wrongly may hold a customer's name, address, mail, telephone or account: those have
+    /// spaces, signs, letters beyond ASCII or many digits.
+    private func told(of word: Slice, _ bytes: Span<UInt8>) -> String {
+        let count = Int(word.count)
+        let hidden = "its word (\(count) bytes, not shown)"
+        guard (1...Self.maximumShownWordBytes).contains(count) else { return hidden }
+        var text: [UInt8] = []
+        var digits = 0
+        for index in 0..<count {
+            let next = byte(word, index, bytes)
+            switch next {
+            case UInt8(ascii: "0")...UInt8(ascii: "9"): digits += 1
+            case UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "_"),
+                UInt8(ascii: "."), UInt8(ascii: "-"):
+                break
+            default: return hidden
+            }
+            text.append(next)
+        }
+        return digits > Self.maximumShownDigits ? hidden : "'\(String(decoding: text, as: UTF8.self))'"
     }
 }

@@ -12,7 +12,9 @@ struct DecodePass: ~Copyable {
     /// Most references in one event.
     static let maximumReferences = 100
     /// Longest unknown status word that a refusal repeats.
-    static let maximumShownWordBytes = 64
+    static let maximumShownWordBytes = 40
+    /// Digits that it has at most: more are a number of somebody or something.
+    static let maximumShownDigits = 4
 
     var reader = JSONReader()
     var event: EventFields

@@ -25,14 +25,20 @@ public struct RetentionSettings: Sendable {
     public var deadLetters: Int64
     /// Whether a dead letter stays, whatever its age, until dead_letter_topic has it.
     public var awaitsDeadLetterTopic: Bool
+    /// The audit trail; nothing of it goes before it is 30 days old.
+    public var audit: Int64
 
     /// How long things are kept; see the properties.
-    public init(keys: Int64, journal: Int64, payloads: Int64, deadLetters: Int64, awaitsDeadLetterTopic: Bool) {
+    public init(
+        keys: Int64, journal: Int64, payloads: Int64, deadLetters: Int64, awaitsDeadLetterTopic: Bool,
+        audit: Int64 = 730 * 86_400_000_000
+    ) {
         self.keys = keys
         self.journal = max(journal, keys)
         self.payloads = payloads
         self.deadLetters = deadLetters
         self.awaitsDeadLetterTopic = awaitsDeadLetterTopic
+        self.audit = audit
     }
 }
 
@@ -60,6 +66,7 @@ public struct Retention: Sendable {
         case rejected
         case deadLetters = "dead_letters"
         case parked
+        case audit
         case partitions
     }
 
@@ -154,6 +161,9 @@ public struct Retention: Sendable {
             return (rows, rows < Self.bite, 0)
         case .parked:
             let rows = try drop(RetentionStatements.dropParked, before: now - settings.keys, &connection)
+            return (rows, rows < Self.bite, 0)
+        case .audit:
+            let rows = try dropAudit(now, &connection)
             return (rows, rows < Self.bite, 0)
         case .partitions:
             let dropped = try dropPartitions(now, &connection)

@@ -276,6 +276,9 @@ enum RetentionStatements {
             SELECT legal_entity, channel, event_id FROM parked WHERE released_at < $1 ORDER BY released_at LIMIT $2)
         """)
 
+    /// timestamptz before, bigint rows -> bigint rows that went.
+    static let dropAudit = Statement("retention_drop_audit", "SELECT drop_audit($1, $2)")
+
     /// text archive, timestamptz before -> text name or NULL.
     ///
     /// At most one a call.

@@ -153,6 +153,14 @@ extension Retention {
         return try connection.query(statement, parameters).affected
     }
 
+    /// Removes rows of the audit trail, by the function of its owner: nobody else may.
+    func dropAudit(_ now: Int64, _ connection: inout Connection) throws(PostgresError) -> Int {
+        var parameters = Parameters()
+        parameters.timestamp(microsecondsSinceUnixEpoch: now - settings.audit)
+        parameters.int64(Self.bite)
+        return Int(try connection.query(RetentionStatements.dropAudit, parameters).int64(0, 0))
+    }
+
     /// Drops at most one partition of each archive.
     func dropPartitions(_ now: Int64, _ connection: inout Connection) throws(PostgresError) -> Int {
         // Dropping waits for whoever reads the archive, and everybody else for it: not for long.
