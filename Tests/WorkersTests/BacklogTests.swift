@@ -35,9 +35,9 @@ import Testing
             """)
         let asked = (0..<count).map { "E-\($0)" } + ["NOBODY"]
         let expected = (0..<count).filter { $0 % 5 == 0 && $0 % 7 != 0 }.map { "E-\($0)" }
-        #expect(try Backlog.due(legalEntities: asked, &bench.connection) == Set(expected))
+        #expect(try Backlog.due(asked.map { Backlog.Wanted(legalEntity: $0) }, &bench.connection) == Set(expected))
         try bench.connection.execute("DELETE FROM backlog")
-        #expect(try Backlog.due(legalEntities: asked, &bench.connection).isEmpty)
+        #expect(try Backlog.due(asked.map { Backlog.Wanted(legalEntity: $0) }, &bench.connection).isEmpty)
     }
 
     @Test func refusedOrderWaitsAndIsHastenedByNews() throws {
