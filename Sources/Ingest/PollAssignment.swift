@@ -161,7 +161,7 @@ extension PollLoop {
                 waiting.append(entry)
                 continue
             }
-            if !isSettled {
+            if !self.isSettled(entry.partitions) {
                 let indexes = entry.partitions.compactMap { held[$0]?.index }
                 let inFlight = indexes.reduce(0) { $0 + shared.ledger.inFlight($1) }
                 shared.log.warning("partition.revoked_undrained", [("records", .integer(inFlight))])

@@ -54,7 +54,8 @@ extension PollLoop {
             // A partition that is lost meanwhile is no longer held, and has nothing to wait for.
             if isSettled(Array(held.keys)) { return true }
             pressure = shared.sink.pressure()
-            if monotonicSeconds() >= deadline || isHeldUp(Array(held.keys)) { return false }
+            // Looked at once more: the ledger thread may have come to the end between the two questions.
+            if monotonicSeconds() >= deadline || isHeldUp(Array(held.keys)) { return isSettled(Array(held.keys)) }
             let intake = self.intake
             _ = consumer.poll(PollBound(wait: Self.busyWait, count: 64, bytes: 1 << 20)) { intake.take($0) }
             answerEvents()
