@@ -159,8 +159,8 @@ public enum Backlog {
            OR r.w AND NOT r.u AND EXISTS (
             SELECT FROM backlog WHERE legal_entity = r.e AND class = 2 AND due_at <= now() AND attempts > 0)
         """)
-    /// Whether anything is due, of every legal entity of the store, going from one to the next through the index: those without a
-    /// backlog cost nothing.
+    /// Whether anything is due, of every legal entity of the store, going from one to the next through the index: those
+    /// without a backlog cost nothing.
     private static let allDueEntities = Statement(
         "backlog_all_due_entities",
         """

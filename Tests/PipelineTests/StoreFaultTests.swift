@@ -142,9 +142,9 @@ extension PipelineTests {
 
         /// Goal: a volume that is full, whatever the server makes of it, delays and loses nothing.
         ///
-        /// Method: the cluster lies on the volume that `SLUICE_SMALL_VOLUME` names, of some 250 MiB and its own, which a
-        /// file fills. The server refuses what it cannot extend, and ends itself where it cannot write its log; then it
-        /// is started once there is room.
+        /// Method: the cluster lies on the volume that `SLUICE_SMALL_VOLUME` names, of some 250 MiB and its own, which
+        /// a file fills. The server refuses what it cannot extend, and ends itself where it cannot write its log; then
+        /// it is started once there is room.
         @Test(.enabled(if: smallVolume != nil, "needs SLUICE_SMALL_VOLUME, a folder on a small volume of its own"))
         func aFullVolumeOnlyDelays() throws {
             var options = EmbeddedPostgreSQL.Options()

@@ -167,7 +167,11 @@ import Testing
         #expect(try Judges.complaints(page(), .openmetrics) == [])
     }
 
-    @Test func callsToOdooAndTheTimeUntilItsAnswerBelongToIt() throws {
+    @Test func callsToOdooAndTheTimeUntilItsAnswerBelongToIt() async throws {
+        try await onThread { try Self.deliver() }
+    }
+
+    private static func deliver() throws {
         var bench = try Bench()
         let folder = NSTemporaryDirectory() + "traced-\(UUID().uuidString)"
         let standIn = try OdooStandIn(
