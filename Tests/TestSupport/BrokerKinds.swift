@@ -50,14 +50,6 @@ public func eventually(within bound: Duration = .seconds(30), _ isReady: () thro
     return try isReady()
 }
 
-/// Runs `body` on a thread of its own, for a test that waits for what tasks do: they share few threads with all tests,
-/// and two tests that waited on those would wait for each other.
-public func onThread(_ body: @escaping @Sendable () throws -> Void) async throws {
-    try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
-        Thread.detachNewThread { continuation.resume(with: Result { try body() }) }
-    }
-}
-
 extension EmbeddedBroker {
     /// Settings of a client of this broker.
     public func clientSettings(_ more: KeyValuePairs<String, String> = [:]) -> ClientSettings {

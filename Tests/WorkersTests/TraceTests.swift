@@ -1,7 +1,4 @@
-import Delivery
-import Embedded
 import Foundation
-import Metrics
 import OrderEvents
 import Orders
 import Postgres
@@ -11,7 +8,7 @@ import Testing
 
 @testable import Workers
 
-/// Goal: the trace that a record names is found again in the journal, on the order's timeline, in Odoo and beside the
+/// Goal: the trace that a record names is found again in the journal, on the order's timeline and beside the
 /// latencies, and costs nothing where a record names none.
 @Suite struct TraceTests {
     private static func trace(_ number: UInt64, flags: UInt8 = TraceContext.sampled) -> TraceContext {
@@ -165,50 +162,5 @@ import Testing
         plant.service.stop()
         #expect(eventually { examples() == ["process", "log", "source"] })
         #expect(try Judges.complaints(page(), .openmetrics) == [])
-    }
-
-    @Test func callsToOdooAndTheTimeUntilItsAnswerBelongToIt() async throws {
-        try await onThread { try Self.deliver() }
-    }
-
-    private static func deliver() throws {
-        var bench = try Bench()
-        let folder = NSTemporaryDirectory() + "traced-\(UUID().uuidString)"
-        let standIn = try OdooStandIn(
-            OdooStandInSettings(
-                folder: folder, companies: ["ACME DE GmbH"],
-                warehouses: [.init(code: "BER1", name: "Berlin", company: "ACME DE GmbH")],
-                products: [.init(code: "SKU-1", name: "One")], users: [.init(key: "KEY")]))
-        standIn.start()
-        defer {
-            standIn.stop()
-            try? FileManager.default.removeItem(atPath: folder)
-        }
-        let registry = Registry(processMetrics: false)
-        let service = DeliveryService(
-            store: "eu", connection: try bench.store.connectionSettings,
-            destinations: [
-                DestinationSettings(
-                    legalEntity: "ACME", url: standIn.url, database: "standin", company: "ACME DE GmbH", key: "KEY",
-                    requestsPerSecond: 1000, maximumConcurrency: 4, createAt: .received, warehouses: ["BER1": "BER1"])
-            ], metrics: DeliveryMetrics(registry), log: Log(minimumLevel: .error))
-        let more = ",\"customer\":{\"ref\":\"C-1\"},\"lines\":[{\"line\":\"1\",\"sku\":\"SKU-1\",\"quantity\":\"1\"}]"
-        try bench.apply([
-            Self.traced(bench.store.event("e1", "O-1", "received", offset: 0, sequence: 1, more: more), 5)
-        ])
-        service.start()
-        defer { service.stop(within: .seconds(10)) }
-        #expect(try eventually { try bench.count("backlog") == 0 })
-        let traced = standIn.traced()
-        #expect(traced.contains { $0.path == "/json/2/sale.order/load" })
-        let begin = "00-\(Self.trace(5).traceID)-"
-        #expect(traced.allSatisfy { $0.traceparent.hasPrefix(begin) && $0.traceparent.hasSuffix("-01") })
-        #expect(Set(traced.map(\.traceparent)).count == traced.count, "a span for each call")
-        let page = String(decoding: registry.page(.openMetrics) ?? [], as: UTF8.self)
-        #expect(page.contains("# {trace_id=\"\(Self.trace(5).traceID)\"} "))
-        // What comes without a trace is told without one.
-        try bench.apply([bench.store.event("e2", "O-1", "cancelled", offset: 1, sequence: 2)])
-        #expect(try eventually { try bench.count("deliveries WHERE delivered_state = 9") == 1 })
-        #expect(standIn.traced().count == traced.count)
     }
 }
