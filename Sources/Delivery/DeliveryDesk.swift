@@ -121,7 +121,7 @@ struct DeliveryDesk {
         let asking = nextLook.indices.filter { nextLook[$0] <= now }
         guard !asking.isEmpty else { return }
         try supersede(asking, &connection)
-        let able = mayBeVisited(asking, later: later, soon: soon).filter { isAble($0, later: later, soon: soon) }
+        let able = able(asking, later: later, soon: soon)
         guard !able.isEmpty else { return }
         let due = try Backlog.due(able.map { wanted($0) }, &connection)
         for index in able { nextLook[index] = later }
@@ -155,29 +155,34 @@ struct DeliveryDesk {
         var order: BacklogOrder
     }
 
-    /// Those that this instance serves and whose Odoo may be called; the store is not asked about the others.
+    /// Those for which orders could be taken: this instance serves them, their Odoo may be called, and there is room.
     ///
-    /// Else thousands of legal entities behind an Odoo that is away would be asked about all the time, for nothing.
-    private mutating func mayBeVisited(
+    /// Says of the others when they are looked at again. The store is not asked about them: what is due where nothing
+    /// can be done about it would cost the others a round each, and thousands behind an Odoo that is away all the time.
+    private mutating func able(
         _ asking: [Int], later: ContinuousClock.Instant, soon: ContinuousClock.Instant
     ) -> [Int] {
-        var open: [Int] = []
+        var able: [Int] = []
         // Neighbours often have one server, which is asked once for all of them.
         var last: (place: Int, isOpen: Bool)?
         for index in asking {
-            guard owned.serves(index) else {
+            let destination = service.destinations[index]
+            guard owned.serves(index), destination.lease != nil else {
                 nextLook[index] = later
                 continue
             }
-            let destination = service.destinations[index]
             var isOpen = last?.isOpen ?? false
             if !(last.map { service.destinations[$0.place].sharesServer(with: destination) } ?? false) {
                 isOpen = destination.mayBeVisited
                 last = (index, isOpen)
             }
-            if isOpen { open.append(index) } else { nextLook[index] = soon }
+            if isOpen, underway[index].count < destination.mostVisits {
+                able.append(index)
+            } else {
+                nextLook[index] = soon
+            }
         }
-        return open
+        return able
     }
 
     /// The last common time of looks that is not after `time`.
@@ -194,24 +199,6 @@ struct DeliveryDesk {
             urgentOnly: !isNarrow && destination.mostVisits - underway[index].count <= Destination.urgentVisits)
     }
 
-    /// Whether orders could be taken for a destination; else says when it is looked at again.
-    ///
-    /// What is due where nothing can be done about it is not looked for: it would cost the others a round each.
-    private mutating func isAble(
-        _ index: Int, later: ContinuousClock.Instant, soon: ContinuousClock.Instant
-    ) -> Bool {
-        let destination = service.destinations[index]
-        guard destination.lease != nil else {
-            nextLook[index] = later
-            return false
-        }
-        guard underway[index].count < destination.mostVisits else {
-            nextLook[index] = soon
-            return false
-        }
-        return true
-    }
-
     /// Takes orders as far as there are places, and as far as the budget for repeated ones goes.
     private mutating func take(_ index: Int, _ connection: inout Connection) throws(StoreError) -> [Taken] {
         let destination = service.destinations[index]
@@ -219,7 +206,7 @@ struct DeliveryDesk {
         let limit = destination.visitLimit(trying: true)
         let free = limit - underway[index].count
         guard free > 0 else {
-            nextLook[index] = .now + .milliseconds(100)
+            nextLook[index] = .now + DeliveryService.closedInterval
             return []
         }
         let room = min(free, Destination.takenAtOnce)

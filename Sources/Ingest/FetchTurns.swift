@@ -60,12 +60,11 @@ struct FetchTurns {
             total += max(0, next - (last ?? next))
         }
         for seat in seats {
-            var turn = before[seat.partition] ?? Turn(next: seat.next, mark: total)
-            turn.next = seat.next
-            if got.contains(seat.partition) {
-                turn = Turn(next: seat.next, mark: total, hasGot: true)
-            } else if !seat.isBehind {
-                turn = Turn(next: seat.next, mark: total)
+            let hasGot = got.contains(seat.partition)
+            var turn = Turn(next: seat.next, mark: total, hasGot: hasGot)
+            if !hasGot, seat.isBehind, let last = before[seat.partition] {
+                turn = last
+                turn.next = seat.next
             }
             turns[seat.partition] = turn
         }
