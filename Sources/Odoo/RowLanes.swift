@@ -20,6 +20,10 @@ final class RowLanes: Sendable {
 
     private static let start = ContinuousClock.now
     private let state = Mutex(State())
+    private let now: @Sendable () -> Int64
+
+    /// - Parameter now: monotonic nanoseconds.
+    init(now: @escaping @Sendable () -> Int64 = RowLanes.sinceStart) { self.now = now }
 
     /// How many rows are kept apart.
     var count: Int { state.withLock { $0.spacing.count } }
@@ -38,7 +42,7 @@ final class RowLanes: Sendable {
         }
         let conflicted = isTold || timing.hasMet.withLock { $0 }
         state.withLock {
-            $0.spacing.ended(rows, conflicted: conflicted, now: Self.now(), random: Double.random(in: 0..<1))
+            $0.spacing.ended(rows, conflicted: conflicted, now: now(), random: Double.random(in: 0..<1))
         }
         pump()
         return answers
@@ -71,7 +75,7 @@ final class RowLanes: Sendable {
         let isCritical = Errand.current?.urgency == .critical
         let goes = state.withLock { state in
             let isBehind = state.waiting.contains { !$0.rows.isDisjoint(with: rows) }
-            return !isBehind && state.spacing.ask(rows, now: Self.now()) == .go
+            return !isBehind && state.spacing.ask(rows, now: now()) == .go
         }
         guard !goes else { return }
         await withCheckedContinuation { continuation in
@@ -95,7 +99,7 @@ final class RowLanes: Sendable {
             for one in state.waiting {
                 var goes = false
                 if before.isDisjoint(with: one.rows) {
-                    switch state.spacing.ask(one.rows, now: Self.now()) {
+                    switch state.spacing.ask(one.rows, now: now()) {
                     case .go: goes = true
                     case .wait(let until): earliest = min(earliest ?? until, until)
                     case .behind: break
@@ -112,14 +116,14 @@ final class RowLanes: Sendable {
         for one in resumed { one.resume() }
         guard let alarm else { return }
         Task.detached { [self] in
-            let wait = alarm - Self.now()
+            let wait = alarm - now()
             if wait > 0 { try? await Task.sleep(nanoseconds: UInt64(wait)) }
             state.withLock { if $0.alarm == alarm { $0.alarm = nil } }
             pump()
         }
     }
 
-    private static func now() -> Int64 {
+    private static func sinceStart() -> Int64 {
         let (seconds, attoseconds) = start.duration(to: .now).components
         return seconds * 1_000_000_000 + attoseconds / 1_000_000_000
     }
