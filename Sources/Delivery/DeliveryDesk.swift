@@ -20,6 +20,7 @@ struct DeliveryDesk {
     private var nextClaim = ContinuousClock.now
     private var owned: OwnedDestinations
     private var throughput: [DrainRate]
+    private var looks = 0
     private let began = ContinuousClock.now
 
     init(service: DeliveryService) {
@@ -125,12 +126,16 @@ struct DeliveryDesk {
         guard !able.isEmpty else { return }
         let due = try Backlog.due(able.map { wanted($0) }, &connection)
         for index in able { nextLook[index] = later }
-        let ready = able.filter { due.contains(service.destinations[$0].settings.legalEntity) }
+        var ready = able.filter { due.contains(service.destinations[$0].settings.legalEntity) }
+        // Another one is the first to take each time, as places may not do for all.
+        looks &+= 1
+        if !ready.isEmpty { ready = Array(ready[(looks % ready.count)...] + ready[..<(looks % ready.count)]) }
+        let before = underway.reduce(0) { $0 + $1.count }
         // Committed once for all: what is due at many destinations does not wait for as many writes to the disk.
         let taken = try Backlog.together(ready.count, &connection) {
             (connection: inout Connection) throws(StoreError) -> [Taken] in
             var taken: [Taken] = []
-            for index in ready { taken += try take(index, &connection) }
+            for index in ready { taken += try take(index, inAll: before + taken.count, &connection) }
             return taken
         }
         count(taken)
@@ -196,40 +201,40 @@ struct DeliveryDesk {
         let isNarrow = destination.visitLimit(trying: false) <= 1
         return Backlog.Wanted(
             legalEntity: destination.settings.legalEntity, repeated: destination.repeatedLimit != 0,
-            urgentOnly: !isNarrow && destination.mostVisits - underway[index].count <= Destination.urgentVisits)
+            urgentOnly: !isNarrow && destination.mostVisits - underway[index].count <= VisitPlaces.urgent)
     }
 
-    /// Takes orders as far as there are places, and as far as the budget for repeated ones goes.
-    private mutating func take(_ index: Int, _ connection: inout Connection) throws(StoreError) -> [Taken] {
+    /// Takes orders as far as there are places, and as far as the budget for repeated ones goes; `inAll` are in
+    /// delivery, or taken, for all destinations together.
+    private mutating func take(
+        _ index: Int, inAll: Int, _ connection: inout Connection
+    ) throws(StoreError) -> [Taken] {
         let destination = service.destinations[index]
         guard let lease = destination.lease else { return [] }
         let limit = destination.visitLimit(trying: true)
-        let free = limit - underway[index].count
-        guard free > 0 else {
+        let own = underway[index].count
+        let places = VisitPlaces(limit: limit, own: own, taken: inAll, destinations: service.destinations.count)
+        guard places.count > 0 else {
             nextLook[index] = .now + DeliveryService.closedInterval
             return []
         }
-        let room = min(free, Destination.takenAtOnce)
-        let kept = limit == 1 ? 0 : Destination.urgentVisits
-        func taken(_ which: Backlog.Which, _ limit: Int, urgentOnly: Bool) throws(StoreError) -> [BacklogOrder] {
+        func taken(_ which: Backlog.Which, _ limit: Int) throws(StoreError) -> [BacklogOrder] {
             guard limit > 0 else { return [] }
             return try Backlog.take(
                 legalEntity: destination.settings.legalEntity, limit: limit,
-                lease: DeliveryService.leaseMicroseconds, which: which, urgentOnly: urgentOnly, owner: lease,
+                lease: DeliveryService.leaseMicroseconds, which: which, urgentOnly: places.urgentOnly, owner: lease,
                 &connection)
         }
-        let urgentOnly = room <= kept
-        let places = urgentOnly ? room : room - kept
         var orders: [BacklogOrder] = []
         if let repeated = destination.repeatedLimit {
             // While the destination fails, nothing new may keep what failed before from ever going again.
-            orders = try taken(.repeated, min(places, repeated), urgentOnly: urgentOnly)
-            orders += try taken(.first, places - orders.count, urgentOnly: urgentOnly)
+            orders = try taken(.repeated, min(places.count, repeated))
+            orders += try taken(.first, places.count - orders.count)
         } else {
-            orders = try taken(.any, places, urgentOnly: urgentOnly)
+            orders = try taken(.any, places.count)
         }
         // There may be more: at once, or as soon as there is room again, which a finished visit makes.
-        if free > Destination.takenAtOnce, !orders.isEmpty { nextLook[index] = .now }
+        if limit - own > VisitPlaces.atOnce, !orders.isEmpty { nextLook[index] = .now }
         return orders.map { Taken(index: index, lease: lease, order: $0) }
     }
 

@@ -67,10 +67,6 @@ public struct DestinationSettings: Sendable {
 final class Destination: Sendable {
     /// Orders that may be in delivery at once: enough to fill the batches of all calls that may be under way.
     static func visitsAtOnce(concurrency: Int) -> Int { min(1000, max(200, 50 * concurrency)) }
-    /// Orders that are taken from the backlog at once: others wait for their turn meanwhile.
-    static let takenAtOnce = 100
-    /// How many of them only urgent orders may have: they never wait for a place.
-    static let urgentVisits = 20
 
     private struct Ownership: Sendable {
         var lease: DeliveryLease?
