@@ -30,6 +30,8 @@ let package = Package(
         // C libraries: module maps only.
         .systemLibrary(name: "CLibrdkafka", pkgConfig: "rdkafka", providers: [.apt(["librdkafka-dev"])]),
         .systemLibrary(name: "CLibpq", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
+        // What Swift's module of the C library lacks.
+        .systemLibrary(name: "CGlibc"),
         // Safe wrappers: the only importers of the above.
         stage("Kafka", ["CLibrdkafka"]),
         stage("Postgres", ["CLibpq"]),
@@ -75,7 +77,7 @@ let package = Package(
         .executableTarget(
             name: "sluice",
             dependencies: [
-                "Configuration", "Delivery", "Embedded", "HTTPServer", "Ingest", "Kafka", "Metrics", "Odoo",
+                "CGlibc", "Configuration", "Delivery", "Embedded", "HTTPServer", "Ingest", "Kafka", "Metrics", "Odoo",
                 "OperatorAPI", "OrderEvents", "Orders", "Partitioner", "Postgres", "Store", "Workers",
             ],
             swiftSettings: strict),

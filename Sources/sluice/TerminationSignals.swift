@@ -38,15 +38,17 @@ final class TerminationSignals: Sendable {
     /// Whether a signal has come.
     var isStopping: Bool { endings.load(ordering: .relaxed) > 0 }
 
-    /// Blocks until the end is asked for; calls `reload`, on the calling thread, each time that a new configuration is.
+    /// Blocks until the end is asked for; calls `reload`, on the calling thread, each time that a new configuration is,
+    /// and `meanwhile` twice a second.
     ///
     /// Several wishes that come while one is answered are one.
-    func wait(reload: () -> Void = {}) {
+    func wait(meanwhile: () -> Void = {}, reload: () -> Void = {}) {
         while !isStopping {
             var entry = pollfd(fd: woken, events: Int16(POLLIN), revents: 0)
             _ = unsafe poll(&entry, 1, 500)
             var bytes: UInt64 = 0
             _ = unsafe read(woken, &bytes, 8)
+            meanwhile()
             if !isStopping, wishes.exchange(0, ordering: .relaxed) > 0 { reload() }
         }
     }

@@ -29,6 +29,8 @@ import Testing
         ],
         "CLibrdkafka": ["Kafka"],
         "CLibpq": ["Postgres"],
+        // Only its settings of the heap.
+        "CGlibc": ["sluice"],
     ]
 
     /// Our own targets: their table is in Package.swift.

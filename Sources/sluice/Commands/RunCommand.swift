@@ -15,6 +15,7 @@ enum RunCommand {
 
     static func run(_ words: [String]) throws(CommandFailure) -> Int32 {
         guard let arguments = try Arguments(words, specification) else { return 0 }
+        Heap.bound()
         let configuration = try ConfigurationSource.load(arguments)
         let level = LogLevel(name: arguments["log-level"] ?? "info")
         guard let level else {
@@ -31,7 +32,7 @@ enum RunCommand {
         let path = try ConfigurationSource.path(arguments)
         let instance = try Instance(configuration, log: log)
         guard try instance.start(isStopping: { signals.isStopping }) else { return 0 }
-        signals.wait { instance.reload(path: path, isStopping: { signals.isStopping }) }
+        signals.wait(meanwhile: Heap.trim) { instance.reload(path: path, isStopping: { signals.isStopping }) }
         // What is not done by now is polled again by whoever comes next: nothing is lost, and the exit is clean.
         _ = instance.stop()
         return 0
