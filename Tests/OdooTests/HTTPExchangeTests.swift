@@ -1,15 +1,31 @@
 import Foundation
-import Glibc
 import HTTPServer
-import Odoo
 import Synchronization
 import Testing
 
+@testable import Odoo
+
+/// How a request goes out.
+enum Way: CaseIterable, Sendable {
+    /// Plain http, as Sluice speaks it.
+    case own
+    /// URLSession, as https goes.
+    case session
+
+    func exchange(connections: Int = 16) -> HTTPExchange {
+        HTTPExchange(connections: connections, isPlainOwn: self == .own)
+    }
+}
+
+/// Goal: the same comes of a call whichever way it goes.
+///
 /// What URLSession does by itself and must not: follow redirects, wait for ever, keep cookies, drop bad headers.
 @Suite struct HTTPExchangeTests {
-    private func api(_ port: Int, key: String = "SECRET", deadline: Duration = .seconds(20)) -> JSON2API {
+    private func api(
+        _ way: Way, _ port: Int, key: String = "SECRET", deadline: Duration = .seconds(20)
+    ) -> JSON2API {
         JSON2API(
-            url: "http://127.0.0.1:\(port)", database: "db", key: key, deadline: deadline, exchange: HTTPExchange())
+            url: "http://127.0.0.1:\(port)", database: "db", key: key, deadline: deadline, exchange: way.exchange())
     }
 
     private func failure(_ api: JSON2API) async -> OdooFailure? {
@@ -21,7 +37,7 @@ import Testing
         }
     }
 
-    @Test func redirectIsNotFollowedAndTheKeyStaysHere() async throws {
+    @Test(arguments: Way.allCases) func redirectIsNotFollowedAndTheKeyStaysHere(_ way: Way) async throws {
         let strangers = Mutex(0)
         let stranger = try HTTPServer(host: "127.0.0.1", port: 0) { _ in
             strangers.withLock { $0 += 1 }
@@ -35,46 +51,46 @@ import Testing
                 .reply(HTTPResponse(status: status, headers: [("Location", "http://127.0.0.1:\(port)/json/2/a/b")]))
             }
             server.start()
-            #expect(await failure(api(server.port))?.kind == .configuration, "\(status)")
+            #expect(await failure(api(way, server.port))?.kind == .configuration, "\(status)")
             server.stop()
         }
         #expect(strangers.withLock { $0 } == 0)
     }
 
-    @Test func refusedConnectionWasNotSent() async throws {
+    @Test(arguments: Way.allCases) func refusedConnectionWasNotSent(_ way: Way) async throws {
         let server = try HTTPServer(host: "127.0.0.1", port: 0) { _ in .close }
         let port = server.port
         server.start()
         server.stop()
-        #expect(await failure(api(port))?.kind == .reconnect)
+        #expect(await failure(api(way, port))?.kind == .reconnect)
     }
 
-    @Test func connectionThatEndsWithoutAnAnswerIsUnknown() async throws {
+    @Test(arguments: Way.allCases) func connectionThatEndsWithoutAnAnswerIsUnknown(_ way: Way) async throws {
         let server = try HTTPServer(host: "127.0.0.1", port: 0) { _ in .close }
         server.start()
         defer { server.stop() }
-        #expect(await failure(api(server.port))?.kind == .unknown)
+        #expect(await failure(api(way, server.port))?.kind == .unknown)
     }
 
-    @Test func serverThatDripsIsCutByTheDeadline() async throws {
+    @Test(arguments: Way.allCases) func serverThatDripsIsCutByTheDeadline(_ way: Way) async throws {
         let drip = try Drip()
         defer { drip.stop() }
-        let failure = await failure(api(drip.port, deadline: .milliseconds(300)))
+        let failure = await failure(api(way, drip.port, deadline: .milliseconds(300)))
         #expect(failure?.kind == .unknown && failure?.reason == "deadline passed")
         #expect(drip.waitUntilClientLeft(), "the connection was not closed")
     }
 
-    @Test func keyWithALineBreakIsRefusedLoudly() async throws {
+    @Test(arguments: Way.allCases) func keyWithALineBreakIsRefusedLoudly(_ way: Way) async throws {
         let server = try HTTPServer(host: "127.0.0.1", port: 0) { _ in .reply(.json(200, "[]")) }
         server.start()
         defer { server.stop() }
-        let failure = await failure(api(server.port, key: "SECRET\r\nX-Evil: 1"))
+        let failure = await failure(api(way, server.port, key: "SECRET\r\nX-Evil: 1"))
         #expect(failure?.kind == .configuration)
         #expect(failure?.description.contains("SECRET") == false)
         #expect(server.counts.accepted == 0)
     }
 
-    @Test func bodyHasItsLengthAndNoCookieComesBack() async throws {
+    @Test(arguments: Way.allCases) func bodyHasItsLengthAndNoCookieComesBack(_ way: Way) async throws {
         let seen = Mutex<[HTTPRequest]>([])
         let server = try HTTPServer(host: "127.0.0.1", port: 0) { request in
             seen.withLock { $0.append(request) }
@@ -86,7 +102,7 @@ import Testing
         }
         server.start()
         defer { server.stop() }
-        let api = api(server.port)
+        let api = api(way, server.port)
         for _ in 0..<2 { #expect(try await api.call(OdooCall("sale.order", "read", ids: [1])) == [1]) }
         let requests = seen.withLock { $0 }
         #expect(requests.count == 2)
@@ -99,19 +115,19 @@ import Testing
         }
     }
 
-    @Test func replyBeyondTheBoundIsUnknown() async throws {
+    @Test(arguments: Way.allCases) func replyBeyondTheBoundIsUnknown(_ way: Way) async throws {
         let body = [UInt8](repeating: 0x20, count: HTTPExchange.largestReplyBytes + 1)
         let server = try HTTPServer(host: "127.0.0.1", port: 0) { _ in .reply(.json(200, body)) }
         server.start()
         defer { server.stop() }
-        let failure = await failure(api(server.port))
+        let failure = await failure(api(way, server.port))
         #expect(failure?.kind == .unknown && failure?.reason == "reply too large")
     }
 
-    @Test func cancelledCallIsUnknown() async throws {
+    @Test(arguments: Way.allCases) func cancelledCallIsUnknown(_ way: Way) async throws {
         let drip = try Drip()
         defer { drip.stop() }
-        let api = api(drip.port)
+        let api = api(way, drip.port)
         let task = Task { await failure(api) }
         // Asynchronously: a blocked thread of the pool might be the one that the call needs.
         await drip.whenAsked()
@@ -119,8 +135,8 @@ import Testing
         #expect(await task.value?.kind == .unknown)
     }
 
-    @Test func emptyListOfRecordsIsNeverSent() async throws {
-        let api = api(1)
+    @Test(arguments: Way.allCases) func emptyListOfRecordsIsNeverSent(_ way: Way) async throws {
+        let api = api(way, 1)
         do throws(OdooFailure) {
             _ = try await api.call(OdooCall("sale.order", "action_confirm", ids: []))
             Issue.record("sent")
@@ -131,48 +147,31 @@ import Testing
 }
 
 /// A server that answers one byte at a time and never comes to an end.
-private final class Drip: Sendable {
-    let port: Int
-    private let listener: Int32
+final class Drip: Sendable {
+    let server: RawServer
     private let asked: AsyncStream<Void>
-    private let left = DispatchSemaphore(value: 0)
+    private let left: DispatchSemaphore
 
     init() throws {
         let (stream, hasAsked) = AsyncStream.makeStream(of: Void.self)
         asked = stream
-        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
-        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-        let bound = unsafe withUnsafeMutablePointer(to: &address) { pointer in
-            unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { pointer in
-                unsafe bind(descriptor, pointer, length) == 0 && listen(descriptor, 8) == 0
-                    && getsockname(descriptor, pointer, &length) == 0
-            }
-        }
-        try #require(bound)
-        listener = descriptor
-        port = Int(UInt16(bigEndian: address.sin_port))
-        let left = left
-        Thread.detachNewThread {
-            let client = accept(descriptor, nil, nil)
-            var buffer = [UInt8](repeating: 0, count: 4096)
-            _ = unsafe recv(client, &buffer, buffer.count, 0)
+        let left = DispatchSemaphore(value: 0)
+        self.left = left
+        server = try RawServer { connection in
+            _ = connection.request()
             hasAsked.finish()
-            let head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 100000\r\n\r\n"
-            _ = unsafe send(client, head, head.utf8.count, Int32(MSG_NOSIGNAL))
+            _ = connection.send("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 100000\r\n\r\n")
             let never = DispatchSemaphore(value: 0)
-            while unsafe send(client, " ", 1, Int32(MSG_NOSIGNAL)) == 1 {
+            while connection.send(" ") {
                 // The pace of the drip, not a wait for anything.
                 _ = never.wait(timeout: .now() + .milliseconds(20))
             }
             left.signal()
-            close(client)
         }
     }
 
+    var port: Int { server.port }
     func whenAsked() async { for await _ in asked {} }
     func waitUntilClientLeft() -> Bool { left.wait(timeout: .now() + 20) == .success }
-    func stop() { close(listener) }
+    func stop() { server.stop() }
 }
