@@ -30,9 +30,9 @@ extension Counter: Metric {
         for index in 0..<rows.count {
             let members = rows.begin(index, &page)
             var sum = 0
-            for place in members { sum &+= rows.handles[Int(place)].value }
+            rows.visit(members) { sum &+= $0.value }
             page.sample(family.drawn.name, integer: sum)
-            page.created(family.drawn, milliseconds: rows.created(members))
+            if page.showsCreated { page.created(family.drawn, milliseconds: rows.created(members)) }
         }
     }
 }
@@ -57,8 +57,10 @@ extension ReadCounter: Metric {
     static func draw(_ rows: DrawnRows<ReadCounter>, of family: DrawnFamily, into page: inout Page) {
         for index in 0..<rows.count {
             let members = rows.begin(index, &page)
-            page.sample(family.drawn.name, number: members.reduce(0) { $0 + rows.handles[Int($1)].value })
-            page.created(family.drawn, milliseconds: rows.created(members))
+            var sum = 0.0
+            rows.visit(members) { sum += $0.value }
+            page.sample(family.drawn.name, number: sum)
+            if page.showsCreated { page.created(family.drawn, milliseconds: rows.created(members)) }
         }
     }
 }

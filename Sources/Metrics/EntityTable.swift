@@ -61,7 +61,7 @@ final class EntityTable: Sendable {
         /// Changes with whatever is below.
         var version = 0
         /// `legal_entity="A"`, by index; empty for `process`.
-        var labels: [[UInt8]] = []
+        var labels = LabelTable()
         var isShown: [Bool] = []
         /// Place of each label in their sequence.
         var ranks: [Int32] = []
@@ -86,7 +86,7 @@ final class EntityTable: Sendable {
     init(_ entities: [ShownEntity]?, series: Int) {
         isOpen = entities == nil
         state.withLock { state in
-            state.view.labels = [[]]
+            state.view.labels.append([])
             state.view.isShown = [true]
             state.used = [0]
             _ = Self.index(DrawnShape.other, true, &state)
@@ -152,10 +152,7 @@ final class EntityTable: Sendable {
     }
 
     private static func sort(_ state: inout State) {
-        let labels = state.view.labels
-        let sequence = labels.indices.sorted { labels[$0].lexicographicallyPrecedes(labels[$1]) }
-        state.view.ranks = Array(repeating: 0, count: labels.count)
-        for (rank, index) in sequence.enumerated() { state.view.ranks[index] = Int32(rank) }
+        state.view.ranks = state.view.labels.ranks
         state.view.version += 1
     }
 }

@@ -148,7 +148,6 @@ extension Family: RegisteredFamily {
                 rests: state.table.rests)
         }
         guard rows.count > 0 else { return }
-        page.begin(family.drawn)
-        drawing(rows, family, &page)
+        page.family(family.drawn, entities: rows.entities, rests: rows.rests) { drawing(rows, family, &$0) }
     }
 }

@@ -26,14 +26,16 @@ extension Gauge: Metric {
     static func draw(_ rows: DrawnRows<Gauge>, of family: DrawnFamily, into page: inout Page) {
         for index in 0..<rows.count {
             let members = rows.begin(index, &page)
-            var value = members.first.map { rows.handles[Int($0)].value } ?? 0
-            for place in members.dropFirst() {
+            var value: Double?
+            rows.visit(members) { gauge in
+                let one = gauge.value
+                guard let others = value else { return value = one }
                 switch family.shape.fold {
-                case .sum: value += rows.handles[Int(place)].value
-                case .most: value = max(value, rows.handles[Int(place)].value)
+                case .sum: value = others + one
+                case .most: value = max(others, one)
                 }
             }
-            page.sample(family.drawn.name, number: value)
+            page.sample(family.drawn.name, number: value ?? 0)
         }
     }
 }

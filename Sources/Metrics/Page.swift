@@ -20,15 +20,18 @@ public enum PageFormat: Sendable {
 ///
 /// The only code that knows the formats: families hand over numbers and rendered labels. A page of 100,000 lines is
 /// some megabytes, so a line is a few copies of bytes into memory that is there already.
-struct Page {
+@safe struct Page {
     let format: PageFormat
     /// Whether legal entities' series say when they were made; those of the process always do.
     let isRoomy: Bool
     private var buffer: [UInt8]
     private var used = 0
-    /// `{a="1",b="2"` of the row that is being written; empty without labels.
-    private var labels: [UInt8] = []
-    private var isOfEntity = false
+    // Safe: lent by `family` for as long as it runs, and empty otherwise. Arrays here would be retained and released
+    // for each line, which takes longer than to write it.
+    private var entities = unsafe UnsafeRawBufferPointer(start: nil, count: 0)
+    private var rests = unsafe UnsafeRawBufferPointer(start: nil, count: 0)
+    /// Where the labels of the row that is being written are in the tables.
+    private var row = RowLabels()
 
     init(_ format: PageFormat, isRoomy: Bool = true, expectedBytes: Int = 0) {
         self.format = format
@@ -39,18 +42,27 @@ struct Page {
     /// What is written.
     var bytes: [UInt8] { Array(buffer[..<used]) }
 
-    /// Starts a family.
-    mutating func begin(_ shape: DrawnShape) { put(shape.header(format)) }
+    /// Whether the row says when it was made.
+    var showsCreated: Bool { format == .openMetrics && (isRoomy || row.entity.isEmpty) }
 
-    /// Starts the lines of one label set: whose it is, and its other labels.
-    mutating func row(entity: [UInt8], rest: [UInt8]) {
-        labels.removeAll(keepingCapacity: true)
-        isOfEntity = !entity.isEmpty
-        if !entity.isEmpty || !rest.isEmpty { labels.append(UInt8(ascii: "{")) }
-        labels += entity
-        if !entity.isEmpty && !rest.isEmpty { labels.append(UInt8(ascii: ",")) }
-        labels += rest
+    /// Writes a family: `rows` draws its rows, which have their labels from these tables.
+    mutating func family(
+        _ shape: DrawnShape, entities: LabelTable, rests: LabelTable, rows: (inout Page) -> Void
+    ) {
+        put(shape.header(format))
+        unsafe entities.bytes.withUnsafeBytes { entities in
+            unsafe rests.bytes.withUnsafeBytes { rests in
+                unsafe (self.entities, self.rests) = (entities, rests)
+                rows(&self)
+            }
+        }
+        unsafe (self.entities, self.rests) = (.init(start: nil, count: 0), .init(start: nil, count: 0))
+        row = RowLabels()
     }
+
+    /// Starts the lines of one label set: whose it is, and its other labels; where they are in the tables.
+    @inline(__always)
+    mutating func row(entity: Range<Int>, rest: Range<Int>) { row = RowLabels(entity: entity, rest: rest) }
 
     /// Ends the page; gives its bytes away.
     mutating func end() -> [UInt8] {
@@ -65,37 +77,30 @@ struct Page {
 
     /// One sample of the row: `name{labels,more} value`.
     mutating func sample(_ name: [UInt8], more: [UInt8] = [], integer: Int) {
-        start(name, more)
-        put(integer)
-        put(UInt8(ascii: "\n"))
+        line(name, more) { $0.put(integer) }
     }
 
     /// One sample with a floating-point value.
     mutating func sample(_ name: [UInt8], more: [UInt8] = [], number: Double) {
-        start(name, more)
-        put(number)
-        put(UInt8(ascii: "\n"))
+        line(name, more) { $0.put(number) }
     }
 
     /// One bucket, with the example that fell into it last, if any.
     mutating func bucket(_ name: [UInt8], edge: [UInt8], count: Int, _ exemplar: Exemplar?) {
-        start(name, edge)
-        put(count)
-        if let exemplar, format == .openMetrics {
-            put(Array(" # {trace_id=\"\(exemplar.trace.hexadecimal)\"} ".utf8))
-            put(exemplar.value)
-            put(UInt8(ascii: " "))
-            put(milliseconds: exemplar.milliseconds)
+        guard let exemplar, format == .openMetrics else { return line(name, edge) { $0.put(count) } }
+        let trace = Array(" # {trace_id=\"\(exemplar.trace.hexadecimal)\"} ".utf8)
+        line(name, edge, beside: trace.count + 2 * Pen.maximumNumberBytes) { pen in
+            pen.put(count)
+            pen.put(trace)
+            pen.put(exemplar.value)
+            pen.put(UInt8(ascii: " "))
+            pen.put(milliseconds: exemplar.milliseconds)
         }
-        put(UInt8(ascii: "\n"))
     }
 
-    /// When the row was made, where the format says so; `milliseconds` since the Unix epoch.
+    /// When the row was made, where `showsCreated` says so; `milliseconds` since the Unix epoch.
     mutating func created(_ shape: DrawnShape, milliseconds: Int64) {
-        guard format == .openMetrics, isRoomy || !isOfEntity else { return }
-        start(shape.createdName, [])
-        put(milliseconds: milliseconds)
-        put(UInt8(ascii: "\n"))
+        line(shape.createdName, []) { $0.put(milliseconds: milliseconds) }
     }
 
     /// The shortest decimal that reads back as `number`; whole numbers without a fraction, as Prometheus writes them.
@@ -107,84 +112,52 @@ struct Page {
     }
 
     private static let eof = Array("# EOF\n".utf8)
-    /// A number takes no more.
-    private static let maximumNumberBytes = 32
 
     // MARK: Bytes
 
-    private mutating func start(_ name: [UInt8], _ more: [UInt8]) {
-        reserve(name.count + labels.count + more.count + 4)
-        put(name)
-        if labels.isEmpty && more.isEmpty { return put(UInt8(ascii: " ")) }
-        put(labels)
-        if !more.isEmpty {
-            put(labels.isEmpty ? UInt8(ascii: "{") : UInt8(ascii: ","))
-            put(more)
+    /// Writes a line; `value` writes one number, and at most `beside` bytes more.
+    @inline(__always)
+    private mutating func line(_ name: [UInt8], _ more: [UInt8], beside: Int = 0, _ value: (inout Pen) -> Void) {
+        // Braces, two commas, a space, the number, the end of the line.
+        reserve(name.count + row.count + more.count + beside + Pen.maximumNumberBytes + 8)
+        let entity = unsafe UnsafeRawBufferPointer(rebasing: entities[row.entity])
+        let rest = unsafe UnsafeRawBufferPointer(rebasing: rests[row.rest])
+        used = Self.write(&buffer, at: used) { pen in
+            pen.put(name)
+            unsafe pen.put(entity, rest, more)
+            pen.put(UInt8(ascii: " "))
+            value(&pen)
+            pen.put(UInt8(ascii: "\n"))
         }
-        put(UInt8(ascii: "}"))
-        put(UInt8(ascii: " "))
+    }
+
+    private mutating func put(_ bytes: [UInt8]) {
+        reserve(bytes.count)
+        used = Self.write(&buffer, at: used) { $0.put(bytes) }
     }
 
     private mutating func reserve(_ count: Int) {
         if used + count <= buffer.count { return }
-        buffer += [UInt8](repeating: 0, count: max(buffer.count, count))
+        buffer += [UInt8](repeating: 0, count: max(buffer.count / 4, count))
     }
 
+    /// Lends a pen at `place` of `buffer`; returns where it ended.
     @inline(__always)
-    private mutating func put(_ part: [UInt8]) {
-        let count = part.count
-        reserve(count)
-        let start = used
-        unsafe buffer.withUnsafeMutableBytes { target in
-            unsafe part.withUnsafeBytes { source in
-                if let to = target.baseAddress, let from = source.baseAddress {
-                    unsafe memcpy(to + start, from, count)
-                }
-            }
+    private static func write(_ buffer: inout [UInt8], at place: Int, _ body: (inout Pen) -> Void) -> Int {
+        unsafe buffer.withUnsafeMutableBytes { memory in
+            var pen = unsafe Pen(memory, at: place)
+            body(&pen)
+            return pen.place
         }
-        used += count
     }
+}
 
-    @inline(__always)
-    private mutating func put(_ byte: UInt8) {
-        reserve(1)
-        buffer[used] = byte
-        used += 1
-    }
+/// Where a row's labels are in the tables of its family.
+struct RowLabels {
+    /// Empty for what is no legal entity's.
+    var entity = 0..<0
+    var rest = 0..<0
 
-    private mutating func put(_ number: Int) {
-        reserve(Self.maximumNumberBytes)
-        if number < 0 { put(UInt8(ascii: "-")) }
-        var rest = number.magnitude
-        var digits = 1
-        var power: UInt = 10
-        while digits < 20, rest >= power {
-            digits += 1
-            power = power > .max / 10 ? .max : power * 10
-        }
-        var place = used + digits
-        used = place
-        repeat {
-            place -= 1
-            let (quotient, remainder) = rest.quotientAndRemainder(dividingBy: 10)
-            buffer[place] = UInt8(ascii: "0") + UInt8(truncatingIfNeeded: remainder)
-            rest = quotient
-        } while rest > 0
-    }
-
-    private mutating func put(_ number: Double) {
-        if let whole = Int(exactly: number), whole.magnitude < 1 << 53, whole != 0 || number.sign == .plus {
-            return put(whole)
-        }
-        reserve(Self.maximumNumberBytes)
-        for byte in Self.text(number).utf8 { put(byte) }
-    }
-
-    /// Seconds with three places.
-    private mutating func put(milliseconds: Int64) {
-        put(Int(milliseconds / 1000))
-        put(UInt8(ascii: "."))
-        let rest = Int(milliseconds % 1000)
-        for divisor in [100, 10, 1] { put(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest / divisor % 10)) }
-    }
+    /// Bytes of both.
+    var count: Int { entity.count + rest.count }
 }

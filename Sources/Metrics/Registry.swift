@@ -146,9 +146,10 @@ public final class Registry: Sendable {
         }
         for body in state.withLock({ $0.scrapeBodies }) { body() }
         let families = state.withLock { Array($0.families.values) }
+        // A little more than the last one: numbers grow, series come.
+        let last = scope == .all ? lastBytes.load(ordering: .relaxed) : 0
         var page = Page(
-            format, isRoomy: scope != .all || context.entities.isRoomy,
-            expectedBytes: scope == .all ? lastBytes.load(ordering: .relaxed) + 4096 : 4096)
+            format, isRoomy: scope != .all || context.entities.isRoomy, expectedBytes: last + last / 32 + 4096)
         for family in families.sorted(by: { $0.family.shape.name < $1.family.shape.name }) {
             family.draw(scope, into: &page)
         }

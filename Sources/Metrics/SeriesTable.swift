@@ -36,7 +36,7 @@ struct SeriesTable {
     }
 
     /// Labels beside the legal entity, rendered, by index.
-    private(set) var rests: [[UInt8]] = []
+    private(set) var rests = LabelTable()
     private(set) var slots: [Slot] = []
     private var restIndexes: [[UInt8]: Int32] = [:]
     private var places: [UInt64: Int32] = [:]
@@ -85,7 +85,7 @@ struct SeriesTable {
     }
 
     private func makePlan(_ entities: EntityTable.View, _ isSummed: Bool, _ otherRest: Int32?) -> SeriesPlan {
-        let restRanks = ranks
+        let restRanks = rests.ranks
         func shown(_ slot: Slot) -> (entity: Int32, rest: Int32) {
             if slot.entity == EntityTable.process { return (slot.entity, slot.rest) }
             let isNamed = !isSummed && slot.isAdmitted && entities.isShown[Int(slot.entity)]
@@ -129,21 +129,13 @@ struct SeriesTable {
 
     /// The series of one legal entity, by their other labels.
     private func own(_ entity: Int32) -> SeriesPlan {
-        let ranks = ranks
+        let ranks = rests.ranks
         let order = slots.indices.filter { slots[$0].entity == entity && !slots[$0].isRemoved }
             .sorted { ranks[Int(slots[$0].rest)] < ranks[Int(slots[$1].rest)] }
         return SeriesPlan(
             rows: order.enumerated().map { index, place in
                 SeriesRow(entity: entity, rest: slots[place].rest, members: index..<index + 1)
             }, order: order.map { Int32($0) })
-    }
-
-    /// The place of each of `rests` in their sequence.
-    private var ranks: [Int32] {
-        var ranks = [Int32](repeating: 0, count: rests.count)
-        let sequence = rests.indices.sorted { rests[$0].lexicographicallyPrecedes(rests[$1]) }
-        for (rank, index) in sequence.enumerated() { ranks[index] = Int32(rank) }
-        return ranks
     }
 
     private static func key(_ high: Int32, _ low: Int32) -> UInt64 {

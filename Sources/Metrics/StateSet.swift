@@ -53,8 +53,9 @@ extension StateSet: Metric {
     static func draw(_ rows: DrawnRows<StateSet>, of family: DrawnFamily, into page: inout Page) {
         for index in 0..<rows.count {
             let members = rows.begin(index, &page)
-            guard let words = members.first.map({ rows.handles[Int($0)].words }) else { continue }
-            let current = members.reduce(none) { max($0, rows.handles[Int($1)].current.load(ordering: .relaxed)) }
+            let words = rows.first(members).words
+            var current = none
+            rows.visit(members) { current = max(current, $0.current.load(ordering: .relaxed)) }
             for (index, label) in words.labels.enumerated() {
                 page.sample(family.drawn.name, more: label, integer: index == current ? 1 : 0)
             }

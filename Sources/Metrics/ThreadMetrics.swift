@@ -24,9 +24,14 @@ final class ThreadMetrics: Sendable {
         var sum = Times(running: 0, waiting: 0)
     }
 
+    private struct Seen {
+        var kind: String
+        var times: Times
+    }
+
     private struct State {
         var kinds: [String: Kind] = [:]
-        var seen: [String: Times] = [:]
+        var seen: [String: Seen] = [:]
     }
 
     private let threads: GaugeFamily
@@ -46,34 +51,41 @@ final class ThreadMetrics: Sendable {
     }
 
     /// Reads /proc before every page.
-    func refreshAtScrape(of registry: Registry) { registry.onScrape { self.refresh() } }
+    ///
+    /// Of two pages at once, one reads: the other would take older times for a thread's that has the same number.
+    func refreshAtScrape(of registry: Registry) {
+        registry.onScrape { self.state.withLockIfAvailable { self.refresh(&$0) } }
+    }
 
-    private func refresh() {
-        var now: [String: (kind: String, times: Times)] = [:]
+    private func refresh(_ state: inout State) {
+        var now: [String: Seen] = [:]
         for task in ProcFile.names(in: "/proc/self/task").prefix(Self.maximumThreads) {
             // A thread may end between two looks.
-            guard let name = ProcFile.text("/proc/self/task/\(task)/comm"),
-                let times = ProcFile.text("/proc/self/task/\(task)/schedstat").flatMap(Self.times)
-            else { continue }
-            now[task] = (Self.kind(of: name), times)
+            guard let times = ProcFile.text("/proc/self/task/\(task)/schedstat").flatMap(Self.times) else { continue }
+            // A thread is asked for its name until it has one of ours, and when its number seems to be another's:
+            // names are half of what a look at all threads costs, and a scrape waits for it.
+            if let known = state.seen[task], known.kind != DrawnShape.other, known.times.running <= times.running {
+                now[task] = Seen(kind: known.kind, times: times)
+            } else if let name = ProcFile.text("/proc/self/task/\(task)/comm") {
+                now[task] = Seen(kind: Self.kind(of: name), times: times)
+            }
         }
         let counts = Dictionary(grouping: now.values, by: \.kind).mapValues(\.count)
-        state.withLock { state in
-            for (task, (kind, times)) in now {
-                // A number that was given to another thread begins anew.
-                var before = state.seen[task] ?? Times(running: 0, waiting: 0)
-                if before.running > times.running { before = Times(running: 0, waiting: 0) }
-                var known = state.kinds[kind] ?? make(kind)
-                known.sum.running += times.running - before.running
-                known.sum.waiting += times.waiting - min(before.waiting, times.waiting)
-                state.kinds[kind] = known
-            }
-            state.seen = now.mapValues(\.times)
-            for (kind, known) in state.kinds {
-                known.threads.set(Double(counts[kind] ?? 0))
-                known.running.raise(to: Double(known.sum.running) / 1e9)
-                known.waiting.raise(to: Double(known.sum.waiting) / 1e9)
-            }
+        for (task, thread) in now {
+            let (kind, times) = (thread.kind, thread.times)
+            // A number that was given to another thread begins anew.
+            var before = state.seen[task]?.times ?? Times(running: 0, waiting: 0)
+            if before.running > times.running { before = Times(running: 0, waiting: 0) }
+            var known = state.kinds[kind] ?? make(kind)
+            known.sum.running += times.running - before.running
+            known.sum.waiting += times.waiting - min(before.waiting, times.waiting)
+            state.kinds[kind] = known
+        }
+        state.seen = now
+        for (kind, known) in state.kinds {
+            known.threads.set(Double(counts[kind] ?? 0))
+            known.running.raise(to: Double(known.sum.running) / 1e9)
+            known.waiting.raise(to: Double(known.sum.waiting) / 1e9)
         }
     }
 
