@@ -7,8 +7,9 @@ internal import CGlibc
 enum Heap {
     /// Arenas of all threads together.
     private static let arenas: Int32 = 2
-    /// Bytes from which an allocation has pages of its own, which go back when it is freed. Said, because the allocator
-    /// would raise it to the size of the first buffer that is freed.
+    /// Bytes from which an allocation has pages of its own, which go back when it is freed.
+    ///
+    /// Said, because the allocator would raise it to the size of each such buffer that is freed.
     private static let mappedFrom: Int32 = 256 << 10
 
     /// To be called before there is another thread.
@@ -17,6 +18,8 @@ enum Heap {
         _ = mallopt(M_MMAP_THRESHOLD, mappedFrom)
     }
 
-    /// Gives pages back that are free now. A few milliseconds, in which allocating threads may wait for each other.
+    /// Gives pages back that are free now.
+    ///
+    /// A few milliseconds, in which allocating threads may wait for each other.
     static func trim() { _ = malloc_trim(0) }
 }

@@ -168,7 +168,11 @@ import Testing
     @Test func afterAConflictCallsForItsRowsDoNotOverlap() async {
         let ticks = Mutex<Int64>(0)
         // However long a busy machine takes, less than the memory of a conflict goes by.
-        let lanes = RowLanes { ticks.withLock { $0 += ConflictSpacing.firstPause; return $0 } }
+        let lanes = RowLanes {
+            ticks.withLock {
+                $0 += ConflictSpacing.firstPause; return $0
+            }
+        }
         let rows = Rows()
         let conflict = OdooFailure(.retry, name: "load.conflict", reason: "test", operation: "test")
         let learned = await lanes.run(["partner 7"]) { () -> [Result<Int, OrderFailure>] in
