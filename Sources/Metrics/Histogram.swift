@@ -54,12 +54,11 @@ struct HistogramCells: Equatable {
 /// Observations counted by size, whose `_count`, `_sum` and buckets agree in every scrape.
 ///
 /// There are two sets of cells, hot and cold, as in Prometheus' Go client. An observer takes a ticket, whose top bit
-/// says which set is hot, adds to that set's sum and last to its bucket. A scrape reads the hot set when nobody observes
-/// meanwhile, which the tickets tell. Otherwise it flips the bit, waits until the
-/// buckets of the set that is now cold hold as many observations as tickets were sold before the flip, reads it, and
-/// moves it into the hot set. So an observation is three atomic instructions without a lock, and a scrape never sees
-/// half of one. The ticket's other 63 bits count all observations ever: after the move the hot set holds all of them
-/// again.
+/// says which set is hot, adds to that set's sum and last to its bucket. A scrape reads the hot set when nobody
+/// observes meanwhile, which the tickets tell. Otherwise it flips the bit, waits until the buckets of the set that is
+/// now cold hold as many observations as tickets were sold before the flip, reads it, and moves it into the hot set. So
+/// an observation is three atomic instructions without a lock, and a scrape never sees half of one. The ticket's other
+/// 63 bits count all observations ever: after the move the hot set holds all of them again.
 ///
 /// Who observes many at a time collects them in `Observations` first.
 @safe public final class Histogram: Sendable {
