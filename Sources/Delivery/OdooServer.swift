@@ -17,8 +17,13 @@ final class OdooServer: Sendable {
     }
 
     private let state: Mutex<State>
+    /// Monotonic nanoseconds.
+    private let now: @Sendable () -> Int64
 
-    init() { state = Mutex(State(gate: CallGate())) }
+    init(now: @escaping @Sendable () -> Int64 = { Destination.nanoseconds() }) {
+        state = Mutex(State(gate: CallGate()))
+        self.now = now
+    }
 
     func join(weight: Int, ratePerSecond: Double, ceiling: Int) -> Int {
         state.withLock { $0.gate.join(weight: weight, ratePerSecond: ratePerSecond, ceiling: ceiling) }
@@ -34,7 +39,7 @@ final class OdooServer: Sendable {
     /// Whether the caller is the one that may try whether the server is back: of all that share it, one at a time.
     func mayTry() -> Bool {
         state.withLock { state in
-            let now = Destination.nanoseconds()
+            let now = now()
             guard state.gate.breaker.admits(now: now), now >= state.trying else { return false }
             state.trying = now + Self.tryInterval
             return true
@@ -45,7 +50,7 @@ final class OdooServer: Sendable {
     var mayBeVisited: Bool {
         state.withLock { state in
             if state.gate.breaker.name == .closed { return true }
-            let now = Destination.nanoseconds()
+            let now = now()
             return state.gate.breaker.admits(now: now) && now >= state.trying
         }
     }
@@ -66,7 +71,7 @@ final class OdooServer: Sendable {
     }
 
     func left(member: Int, _ outcome: CallGate.Outcome) {
-        state.withLock { $0.gate.ended(member: member, outcome, now: Destination.nanoseconds()) }
+        state.withLock { $0.gate.ended(member: member, outcome, now: now()) }
         pump()
     }
 
@@ -74,7 +79,7 @@ final class OdooServer: Sendable {
         var resumed: [(CheckedContinuation<Bool, Never>, Bool)] = []
         let alarm = state.withLock { state -> Int64? in
             while true {
-                switch state.gate.next(now: Destination.nanoseconds()) {
+                switch state.gate.next(now: now()) {
                 case .start(let ticket):
                     if let waiting = state.waiting.removeValue(forKey: ticket) { resumed.append((waiting, true)) }
                 case .refuse(let tickets):
@@ -92,7 +97,7 @@ final class OdooServer: Sendable {
         for (waiting, goes) in resumed { waiting.resume(returning: goes) }
         guard let alarm else { return }
         Task {
-            let wait = alarm - Destination.nanoseconds()
+            let wait = alarm - now()
             if wait > 0 { try? await Task.sleep(nanoseconds: UInt64(wait)) }
             state.withLock { if $0.alarm == alarm { $0.alarm = nil } }
             pump()

@@ -37,8 +37,8 @@ public struct RetryBudget: Equatable, Sendable {
     /// So many attempts went at `now`; the repeated ones were allowed before.
     public mutating func went(first: Int, repeated: Int, now: Int64) {
         let isUnearned = repeated == 1 && left < Self.price && allows(now: now) == 1
-        if !isUnearned { left -= repeated * Self.price }
-        left = min(bound, left + first)
+        // What goes unearned is paid for later: a destination that fails now and then is silent now and then, too.
+        left = min(bound, max(-bound, left - repeated * Self.price) + first)
         if first > 0 || isUnearned { quietFrom = now + interval }
     }
 

@@ -1,4 +1,5 @@
 import Odoo
+import Synchronization
 import Testing
 
 @testable import Delivery
@@ -350,6 +351,29 @@ import Testing
         #expect(!share.isFailing)
     }
 
+    /// A breaker that opens again and again lets one try each time.
+    @Test func whatGoesUnearnedIsPaidForLater() {
+        var budget = RetryBudget(interval: .seconds(1))
+        budget.begin(now: 0)
+        var (now, first, repeated) = (Int64(0), 0, 0)
+        for _ in 0..<100 {
+            now += Self.second
+            #expect(budget.allows(now: now) == 1, "silence")
+            budget.went(first: 0, repeated: 1, now: now)
+            repeated += 1
+            for _ in 0..<20 {
+                now += Self.second / 1000
+                budget.went(first: 1, repeated: 0, now: now)
+                first += 1
+                let more = budget.allows(now: now)
+                budget.went(first: 0, repeated: more, now: now)
+                repeated += more
+            }
+        }
+        #expect(repeated <= first / RetryBudget.price + 1, "\(repeated) of \(first)")
+        #expect(repeated >= first / RetryBudget.price - 1, "\(repeated) of \(first)")
+    }
+
     @Test func withoutAnythingNewOneGoesInEachInterval() {
         var budget = RetryBudget(bound: 1, interval: .seconds(1))
         #expect(budget.allows(now: 0) == 1)
@@ -366,7 +390,8 @@ import Testing
 @Suite struct OdooServerTests {
     /// Who only looks whether visits may go does not take the turn of the one that tries.
     @Test func lookingAtAServerThatFailsTakesNobodysTurn() async {
-        let server = OdooServer()
+        let clock = Atomic<Int64>(1)
+        let server = OdooServer(now: { clock.add(1, ordering: .relaxed).newValue })
         let member = server.join(weight: 1, ratePerSecond: 1_000_000_000, ceiling: 8)
         #expect(server.mayBeVisited && server.mayBeVisited)
         for _ in 0..<5 {
@@ -374,17 +399,24 @@ import Testing
             server.left(member: member, .failed)
         }
         // Open for a second: nobody goes, nobody tries.
+        clock.add(900_000_000, ordering: .relaxed)
         #expect(server.breaker.name == .open && !server.mayBeVisited && !server.mayTry())
+        clock.add(100_000_000, ordering: .relaxed)
+        #expect(server.mayBeVisited && server.mayTry())
     }
 
     @Test func ofAllWhoMayTryOneDoes() async {
-        let server = OdooServer()
+        let clock = Atomic<Int64>(1)
+        let server = OdooServer(now: { clock.add(1, ordering: .relaxed).newValue })
         let member = server.join(weight: 1, ratePerSecond: 1_000_000_000, ceiling: 8)
         #expect(await server.enter(member: member, .urgent))
         // Asked to be left alone until a moment that is over.
-        server.left(member: member, .wait(until: Destination.nanoseconds()))
+        server.left(member: member, .wait(until: 1))
         #expect(server.breaker.name == .open && server.mayBeVisited && server.mayBeVisited)
         #expect(server.mayTry())
+        clock.add(400_000_000, ordering: .relaxed)
         #expect(!server.mayBeVisited && !server.mayTry(), "another one tries")
+        clock.add(100_000_000, ordering: .relaxed)
+        #expect(server.mayBeVisited && server.mayTry(), "that one is not heard of")
     }
 }
