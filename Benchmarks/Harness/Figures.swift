@@ -39,6 +39,12 @@ struct Figures {
         return sorted.count % 2 == 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2
     }
 
+    /// The smallest of `sorted` that no less than this share of them reaches.
+    static func quantile(_ sorted: [Double], _ share: Double) -> Double {
+        guard !sorted.isEmpty else { return .nan }
+        return sorted[max(0, min(sorted.count - 1, Int((Double(sorted.count) * share).rounded(.up)) - 1))]
+    }
+
     /// One flat JSON object: medians, spreads, numbers of runs, words.
     var json: String {
         var fields: [(String, String)] = words.map { ($0.key, Self.quoted($0.value)) }

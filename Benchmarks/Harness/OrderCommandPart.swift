@@ -38,8 +38,8 @@ struct OrderCommandPart {
         let seeded = try OrderSeed(database).fill(orders: wanted, chunk: Self.chunk, until: start + Self.bound)
         SluiceBench.say("\(seeded) orders in \(ContinuousClock.now - start)")
         guard seeded == wanted else {
-            let remark = "order_command_ms is absent: \(seeded) of \(wanted) orders within \(Self.bound)"
-            return figures.remarks.append(remark)
+            return figures.remarks.append(
+                "order_command_ms and orders_api_p99_ms are absent: \(seeded) of \(wanted) orders in \(Self.bound)")
         }
         let entity = ReferenceTraffic.legalEntity(0)
         func command(_ number: Int) throws -> Double {
@@ -58,6 +58,8 @@ struct OrderCommandPart {
         guard shown.contains(OrderSeed.reference(4_999_999 % wanted)), shown.contains("received") else {
             throw WrongWork(findings: ["sluice order did not show the order: \(SluiceRun.tail(log))"])
         }
+        try OrderAPIFigure(stage: stage, configuration: configuration, environment: environment, orders: wanted)
+            .measure(&figures)
     }
 
     /// Runs the program to its end; gives the seconds that the process took.

@@ -51,33 +51,10 @@ final class Scraper: Sendable {
 
     /// One scrape, as Prometheus asks: milliseconds from connecting to the page's end, and its bytes.
     func scrape() throws -> (milliseconds: Double, bytes: Int) {
-        let start = ContinuousClock.now
-        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        defer { close(descriptor) }
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_port = in_port_t(port).bigEndian
-        address.sin_addr.s_addr = in_addr_t(0x7F00_0001).bigEndian
-        let connected = unsafe withUnsafeBytes(of: &address) { bytes in
-            unsafe connect(
-                descriptor, bytes.baseAddress?.assumingMemoryBound(to: sockaddr.self), socklen_t(bytes.count))
-        }
         let accept = "application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5,*/*;q=0.1"
-        let request = Array("GET /metrics HTTP/1.1\r\nHost: 127.0.0.1\r\nAccept: \(accept)\r\n\r\n".utf8)
-        guard connected == 0, unsafe send(descriptor, request, request.count, Int32(MSG_NOSIGNAL)) == request.count
-        else { throw BenchError("no answer on port \(port)") }
-        var chunk = [UInt8](repeating: 0, count: 1 << 18)
-        var bytes = 0
-        var end: [UInt8] = []
-        while true {
-            let count = unsafe recv(descriptor, &chunk, chunk.count, 0)
-            guard count > 0 else { break }
-            bytes += count
-            end = Array((end + chunk[..<count].suffix(6)).suffix(6))
-        }
-        guard end == Array("# EOF\n".utf8) else { throw BenchError("a page of \(bytes) bytes is not whole") }
-        let (seconds, attoseconds) = start.duration(to: .now).components
-        return (Double(seconds) * 1000 + Double(attoseconds) / 1e15, bytes)
+        let page = try LoopbackClient(port: port).get("/metrics", headers: "Accept: \(accept)\r\n")
+        guard page.end == Array("# EOF\n".utf8) else { throw BenchError("a page of \(page.bytes) bytes is not whole") }
+        return (page.milliseconds, page.bytes)
     }
 }
 
@@ -123,10 +100,10 @@ struct ScrapeFigures {
                 })
             let sorted = times.sorted()
             SluiceBench.say(
-                "\(sorted.count) scrapes of \(bytes >> 10) KiB: p50 \(Figures.number(Self.quantile(sorted, 0.5))) ms, "
-                    + "p99 \(Figures.number(Self.quantile(sorted, 0.99))) ms")
+                "\(sorted.count) scrapes of \(bytes >> 10) KiB: p50 \(Figures.number(Figures.quantile(sorted, 0.5))) ms, "
+                    + "p99 \(Figures.number(Figures.quantile(sorted, 0.99))) ms")
             return Result(
-                p50: Self.quantile(sorted, 0.5), p99: Self.quantile(sorted, 0.99), cost: cost,
+                p50: Figures.quantile(sorted, 0.5), p99: Figures.quantile(sorted, 0.99), cost: cost,
                 mebibytes: Double(bytes) / 1_048_576)
         }
     }
@@ -146,11 +123,6 @@ struct ScrapeFigures {
         usleep(useconds_t(took.components.seconds * 1_000_000 + took.components.attoseconds / 1_000_000_000_000))
         let idle = run.process.cpuSeconds - rest
         return max(0, scraped - idle) / Double(count) / 5
-    }
-
-    private static func quantile(_ sorted: [Double], _ share: Double) -> Double {
-        guard !sorted.isEmpty else { return .nan }
-        return sorted[min(sorted.count - 1, Int((Double(sorted.count) * share).rounded(.up)) - 1)]
     }
 }
 

@@ -131,11 +131,16 @@ final class SluiceRun {
     /// Where it listens; needs the log level info.
     func port() throws -> UInt16 {
         try waitForLog("http.listening")
-        let text = (try? String(contentsOfFile: log, encoding: .utf8)) ?? ""
-        guard let match = text.firstMatch(of: /"address":"[^"]*:([0-9]+)"/), let port = UInt16(match.1) else {
+        guard let port = Self.port(inLog: log) else {
             throw BenchError("the log does not say where it listens: \(Self.tail(log))")
         }
         return port
+    }
+
+    /// Where the process of that log listens; nil: it does not say.
+    static func port(inLog path: String) -> UInt16? {
+        let text = (try? String(contentsOfFile: path, encoding: .utf8)) ?? ""
+        return text.firstMatch(of: /"address":"[^"]*:([0-9]+)"/).flatMap { UInt16($0.1) }
     }
 
     /// Removes the database.
