@@ -19,7 +19,7 @@ enum BooksCommand {
         let lines = try read(configuration.stores)
         let balances = lines.allSatisfy { $0.imbalance == 0 }
         if arguments.has("json") {
-            Output.line(JSONText.render(["balanced": balances, "lines": lines.map(render)] as [String: Any]))
+            Output.line(JSONText.encode(Told(balanced: balances, lines: lines.map(Told.Line.init))))
         } else {
             Output.line(table(lines))
             Output.line("\nbooks: \(verdict(lines))")
@@ -49,13 +49,34 @@ enum BooksCommand {
         return lines
     }
 
-    private static func render(_ line: BookLine) -> [String: Any] {
-        var object: [String: Any] = [
-            "topic": line.topic, "partition": Int(line.partition), "legal_entity": line.legalEntity,
-            "taken": Int(line.taken), "imbalance": Int(line.imbalance),
-        ]
-        for outcome in Outcome.allCases { object[outcome.name] = Int(line.rows[outcome] ?? 0) }
-        return object
+    /// What `--json` prints.
+    private struct Told: Encodable {
+        var balanced: Bool
+        var lines: [Line]
+
+        /// By name; with thousands of legal entities there are ten thousands of them.
+        struct Line: Encodable {
+            private struct Key: CodingKey {
+                var stringValue: String
+                var intValue: Int? { nil }
+                init(stringValue: String) { self.stringValue = stringValue }
+                init?(intValue: Int) { nil }
+            }
+
+            let line: BookLine
+
+            func encode(to encoder: any Encoder) throws {
+                var object = encoder.container(keyedBy: Key.self)
+                try object.encode(line.topic, forKey: Key(stringValue: "topic"))
+                try object.encode(line.partition, forKey: Key(stringValue: "partition"))
+                try object.encode(line.legalEntity, forKey: Key(stringValue: "legal_entity"))
+                try object.encode(line.taken, forKey: Key(stringValue: "taken"))
+                try object.encode(line.imbalance, forKey: Key(stringValue: "imbalance"))
+                for outcome in Outcome.allCases {
+                    try object.encode(line.rows[outcome] ?? 0, forKey: Key(stringValue: outcome.name))
+                }
+            }
+        }
     }
 
     private static func table(_ lines: [BookLine]) -> String {
