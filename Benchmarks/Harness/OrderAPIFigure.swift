@@ -1,7 +1,8 @@
 import Embedded
 import Foundation
 
-/// `orders_api_p99_ms` of the part `orders`: `/v1/orders/{legal_entity}/{order_ref}` over the store of `order_command_ms`.
+/// `orders_api_p99_ms` of the part `orders`: `/v1/orders/{legal_entity}/{order_ref}` over the store of
+/// `order_command_ms`.
 ///
 /// Asked of a `sluice run` whose Kafka and Odoo are away, so that only the store has work. Each answer is of another
 /// order, and each is one more entry in the audit trail.

@@ -99,12 +99,12 @@ struct ScrapeFigures {
                     if measuresCost { cost = try costOfScrape(run, scraper) }
                 })
             let sorted = times.sorted()
+            let (p50, p99) = (Figures.quantile(sorted, 0.5), Figures.quantile(sorted, 0.99))
             SluiceBench.say(
-                "\(sorted.count) scrapes of \(bytes >> 10) KiB: p50 \(Figures.number(Figures.quantile(sorted, 0.5))) ms, "
-                    + "p99 \(Figures.number(Figures.quantile(sorted, 0.99))) ms")
+                "\(sorted.count) scrapes of \(bytes >> 10) KiB: p50 \(Figures.number(p50)) ms, "
+                    + "p99 \(Figures.number(p99)) ms")
             return Result(
-                p50: Figures.quantile(sorted, 0.5), p99: Figures.quantile(sorted, 0.99), cost: cost,
-                mebibytes: Double(bytes) / 1_048_576)
+                p50: p50, p99: p99, cost: cost, mebibytes: Double(bytes) / 1_048_576)
         }
     }
 
