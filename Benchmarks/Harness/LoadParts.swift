@@ -12,11 +12,20 @@ struct MemoryPart {
         // Five events an order and 2 % duplicates: 300,000 and 1,000,000 records.
         let small = try drain(orders: isSmoke ? 400 : 58_800, entities)
         let large = try drain(orders: isSmoke ? 800 : 196_000, entities)
-        let low = try small.run("\(small.load.records) records").peakMiB
-        let high = try large.run("\(large.load.records) records").peakMiB
-        figures.add("peak_mib", [high], unit: "MiB", note: "\(large.load.records) records of lag; bar 256, aim 96")
-        figures.add("growth_ratio", [high / low], note: "÷ at \(small.load.records) records; bar 1.05, aim 1.02")
-        figures.add("peak_small_mib", [low], unit: "MiB")
+        // A broker that has just started hands over less than the workers take, so that nothing waits in memory: it
+        // and the server are warm when the first figure is taken.
+        _ = try small.run("\(small.load.records) records, to warm up")
+        var pairs: [(low: Double, high: Double)] = []
+        for _ in 1...stage.options.runs {
+            let low = try small.run("\(small.load.records) records").peakMiB
+            pairs.append((low, try large.run("\(large.load.records) records").peakMiB))
+        }
+        figures.add(
+            "peak_mib", pairs.map(\.high), unit: "MiB", note: "\(large.load.records) records of lag; bar 256, aim 96")
+        figures.add(
+            "growth_ratio", pairs.map { $0.high / $0.low },
+            note: "÷ at \(small.load.records) records; bar 1.05, aim 1.02")
+        figures.add("peak_small_mib", pairs.map(\.low), unit: "MiB")
     }
 
     private func drain(orders: Int, _ entities: Int) throws -> Drain {
