@@ -43,6 +43,7 @@ struct FloorRows {
     private var traffic: ReferenceTraffic
     private let batchRecords: Int
     private let clients: Int
+    private let isInKeyOrder: Bool
     /// An order's key, and how many batches have written it.
     struct Name {
         var entity: String
@@ -56,12 +57,14 @@ struct FloorRows {
 
     /// The rows of `load` in transactions of `batchRecords` records.
     ///
-    /// Orders are divided among `clients` connections; an order's events stay with one.
-    init(_ load: ReferenceLoad, batchRecords: Int, clients: Int) {
+    /// Orders are divided among `clients` connections; an order's events stay with one. `isInKeyOrder`: rows of the
+    /// journal are sorted as its key is, as Sluice's are, and not as they came.
+    init(_ load: ReferenceLoad, batchRecords: Int, clients: Int, isInKeyOrder: Bool = true) {
         path = HotPath(legalEntities: load.settings.legalEntities)
         traffic = ReferenceTraffic(load.settings)
         self.batchRecords = batchRecords
         self.clients = clients
+        self.isInKeyOrder = isInKeyOrder
     }
 
     /// All transactions, for each client its own, encoded by `encode`.
@@ -92,9 +95,11 @@ struct FloorRows {
         var ready = draft
         draft = Draft()
         ready.now = now
-        // In key order, as Sluice's: neighbours in the index are written together.
-        let keys = ready.steps.map { $0.event.text($0.event.legalEntity) + $0.event.text($0.event.eventID) }
-        ready.steps = keys.indices.sorted { keys[$0] < keys[$1] }.map { ready.steps[$0] }
+        if isInKeyOrder {
+            // Neighbours in the index are written together.
+            let keys = ready.steps.map { $0.event.text($0.event.legalEntity) + $0.event.text($0.event.eventID) }
+            ready.steps = keys.indices.sorted { keys[$0] < keys[$1] }.map { ready.steps[$0] }
+        }
         let touched = Set(ready.steps.lazy.filter { !$0.isDuplicate }.map(\.order))
         let sorted = touched.sorted { (names[$0].entity, names[$0].ref) < (names[$1].entity, names[$1].ref) }
         for index in sorted {
