@@ -22,6 +22,8 @@ final class Scraper: Sendable {
     /// Scrapes until `stop`.
     func start() {
         Thread.detachNewThread { [self] in
+            // Who scrapes is on a machine of its own, and does not wait for this one's cores.
+            setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, -10)
             while !state.withLock({ $0.isStopping }) {
                 do {
                     let (took, bytes) = try scrape()

@@ -32,10 +32,12 @@ public final class HTTPServer: Sendable {
     ///   - host: a name or address of this machine, IPv4 or IPv6 (without brackets).
     ///   - port: 0 to 65535; 0 lets the system choose.
     ///   - limits: what to take from clients.
+    ///   - isPreferred: whether its threads go before those of usual priority (nice -5), where the system allows it.
     ///   - handler: answers requests.
     /// - Throws: `HTTPServerError`, which says what to do.
     public init(
-        host: String, port: Int, limits: HTTPLimits = HTTPLimits(), handler: @escaping Handler
+        host: String, port: Int, limits: HTTPLimits = HTTPLimits(), isPreferred: Bool = false,
+        handler: @escaping Handler
     ) throws(HTTPServerError) {
         precondition(limits.connections > 0, "a server needs room for one connection")
         guard let wake = WakeSignal() else {
@@ -43,7 +45,7 @@ public final class HTTPServer: Sendable {
         }
         let listener = try Listener(host: host, port: port)
         self.port = listener.port
-        core = ServerCore(listener, wake: wake, limits: limits, handler: handler)
+        core = ServerCore(listener, wake: wake, limits: limits, isPreferred: isPreferred, handler: handler)
     }
 
     deinit { core.stop() }

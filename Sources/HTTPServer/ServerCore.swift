@@ -8,6 +8,7 @@ final class ServerCore: Sendable {
     private let listener: Mutex<Listener?>
     private let wake: WakeSignal
     private let limits: HTTPLimits
+    private let isPreferred: Bool
     private let handler: HTTPServer.Handler
     private let queue: ConnectionQueue
     private let hasStarted = Atomic<Bool>(false)
@@ -17,12 +18,13 @@ final class ServerCore: Sendable {
     private let lost = Atomic<Int>(0)
 
     init(
-        _ listener: consuming Listener, wake: consuming WakeSignal, limits: HTTPLimits,
+        _ listener: consuming Listener, wake: consuming WakeSignal, limits: HTTPLimits, isPreferred: Bool,
         handler: @escaping HTTPServer.Handler
     ) {
         self.listener = Mutex(consume listener)
         self.wake = wake
         self.limits = limits
+        self.isPreferred = isPreferred
         self.handler = handler
         queue = ConnectionQueue(maximum: limits.connections)
     }
@@ -36,7 +38,11 @@ final class ServerCore: Sendable {
     func start() {
         guard !hasStarted.exchange(true, ordering: .relaxed) else { return }
         queue.addAcceptor()
-        if !ServerThread.start(name: "http-accept", { [self] in acceptConnections() }) { queue.removeAcceptor() }
+        if !start("http-accept", { [self] in acceptConnections() }) { queue.removeAcceptor() }
+    }
+
+    private func start(_ name: String, _ body: @escaping @Sendable () -> Void) -> Bool {
+        ServerThread.start(name: name, isPreferred: isPreferred, body)
     }
 
     @discardableResult func stop() -> Bool {
@@ -67,7 +73,7 @@ final class ServerCore: Sendable {
         }
         accepted.wrappingAdd(1, ordering: .relaxed)
         guard queue.put(descriptor) == .needsThread else { return }
-        if !ServerThread.start(name: "http-serve", { [self] in serveConnections() }) {
+        if !start("http-serve", { [self] in serveConnections() }) {
             if let back = queue.withdraw(descriptor) { close(back) }
             pause()
         }

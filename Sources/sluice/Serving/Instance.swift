@@ -42,7 +42,10 @@ final class Instance: Sendable {
             })
         self.api = api
         do throws(HTTPServerError) {
-            server = try HTTPServer(host: http.host, port: http.port, limits: Self.limits(http)) { request in
+            // A probe or scrape that waits for a core behind the load says that the process is slow, or dead.
+            server = try HTTPServer(
+                host: http.host, port: http.port, limits: Self.limits(http), isPreferred: true
+            ) { request in
                 api.answer(request)
             }
         } catch {
