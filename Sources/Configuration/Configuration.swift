@@ -128,7 +128,7 @@ public struct HTTPSettings: Equatable, Sendable {
 
 /// Bounds on events that wait in memory.
 public struct BudgetSettings: Equatable, Sendable {
-    /// Bytes for the process; default 32 MiB.
+    /// Bytes for the process; default 64 MiB.
     public var process: Int
     /// Bytes for one lane; default 4 MiB; never more than `process`.
     public var lane: Int

@@ -49,7 +49,7 @@ struct ConfigurationDraft {
 
     /// What holds where a file says nothing.
     enum Defaults {
-        static let process = 32 << 20
+        static let process = 64 << 20
         static let lane = 4 << 20
         static let blocked = 128 << 20
         static let keys = Duration.seconds(30 * 86400)

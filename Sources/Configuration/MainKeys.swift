@@ -58,7 +58,7 @@ enum MainKeys {
     ])
 
     private static let budgets = Shape.object([
-        Key("process", .size(1 << 20...1 << 40), "Bytes of waiting events in the process. Default 32MiB."),
+        Key("process", .size(1 << 20...1 << 40), "Bytes of waiting events in the process. Default 64MiB."),
         Key("lane", .size(16 << 10...1 << 40), "Bytes of waiting events in one lane. Default 4MiB."),
         Key(
             "blocked", .size(1 << 20...1 << 40),

@@ -135,7 +135,7 @@ import Testing
         let configuration = try ConfigurationFixture().load()
         #expect(configuration.kafka.group == "sluice")
         #expect(configuration.kafka.deadLetterTopic == "sluice.dead-letters")
-        #expect(configuration.budgets == BudgetSettings(process: 32 << 20, lane: 4 << 20, blocked: 128 << 20))
+        #expect(configuration.budgets == BudgetSettings(process: 64 << 20, lane: 4 << 20, blocked: 128 << 20))
         #expect(configuration.http == HTTPSettings(host: "127.0.0.1", port: 9464))
         #expect(configuration.linger == .milliseconds(5))
         #expect(configuration.shutdownTimeout == .seconds(10))
