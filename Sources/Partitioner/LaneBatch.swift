@@ -13,7 +13,7 @@ public struct LaneBounds: Sendable {
     /// Bytes of one batch at most.
     public var batchBytes: Int
     /// Events at which a batch ends that somebody who keeps up shares with those who do not.
-    var promptBatchEvents: Int { batchEvents / 4 }
+    var promptBatchEvents: Int { batchEvents / 2 }
     /// How long the first event of a batch may wait for company, in microseconds.
     public var linger: Int64
     /// How long no batch may end, while some are in flight, before all lanes count as blocked, in microseconds; nil:
@@ -24,7 +24,7 @@ public struct LaneBounds: Sendable {
 
     /// Bounds; see the properties.
     public init(
-        processBytes: Int, laneBytes: Int, blockedBytes: Int = 128 << 20, batchEvents: Int = 2000,
+        processBytes: Int, laneBytes: Int, blockedBytes: Int = 128 << 20, batchEvents: Int = 1000,
         batchBytes: Int = 8 << 20, linger: Int64, stallAfter: Int64? = nil
     ) {
         self.processBytes = processBytes

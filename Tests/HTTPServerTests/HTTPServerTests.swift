@@ -1,5 +1,5 @@
 import Dispatch
-import Glibc
+import Foundation
 import Synchronization
 import Testing
 
@@ -63,6 +63,23 @@ private let hasIPv6: Bool = {
         #expect(end == .closed)
         #expect(text.contains("Content-Length: 8\r\n"))
         #expect(text.hasSuffix("\r\n\r\n"))
+        server.stop()
+    }
+
+    @Test(arguments: [false, true]) func preferredThreadsGoFirstWhereTheSystemAllowsIt(isPreferred: Bool) throws {
+        let which = __priority_which_t(PRIO_PROCESS.rawValue)
+        let server = try HTTPServer(host: "127.0.0.1", port: 0, isPreferred: isPreferred) { _ in
+            .reply(.text(200, "nice \(getpriority(which, 0))"))
+        }
+        server.start()
+        var limit = rlimit()
+        #expect(unsafe getrlimit(__rlimit_resource_t(RLIMIT_NICE.rawValue), &limit) == 0)
+        let capabilities =
+            try String(contentsOfFile: "/proc/self/status", encoding: .utf8).split(separator: "\n")
+            .first { $0.hasPrefix("CapEff:") }?.split(separator: "\t").last ?? "0"
+        let mayRaise = limit.rlim_cur >= 25 || (UInt64(capabilities, radix: 16) ?? 0) & 1 << 23 != 0
+        let nice = isPreferred && mayRaise ? -5 : getpriority(which, 0)
+        #expect(exchange(server, get).text.hasSuffix("\nnice \(nice)"))
         server.stop()
     }
 
