@@ -1,12 +1,15 @@
 /// How many repeated deliveries may go beside first ones: while a destination fails, its calls must not multiply.
 ///
-/// Each first attempt earns a tenth of a repeated one, and only what was earned is spent: up to any moment there are at
-/// most 1.1 attempts for each first one, beyond the store at the beginning. Where no first attempt came for a whole
-/// `interval`, one repeated attempt goes unearned, because orders that failed would else never be tried again where
-/// nothing new comes. Pure.
+/// Each first attempt earns an eleventh of a repeated one, and only what was earned is spent: up to any moment there
+/// are fewer than 1.1 attempts for each first one, beyond the store at the beginning. Where no first attempt came for
+/// a whole `interval`, one repeated attempt goes unearned, because orders that failed would else never be tried again
+/// where nothing new comes. Pure.
 public struct RetryBudget: Equatable, Sendable {
     /// First attempts that earn a repeated one.
-    public static let price = 10
+    ///
+    /// One more than 1.1 says: what was under way when a destination begins to fail, and what goes unearned, is part of
+    /// the 1.1 as well.
+    public static let price = 11
 
     private let bound: Int
     private let interval: Int64

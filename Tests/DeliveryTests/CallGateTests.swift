@@ -285,7 +285,7 @@ import Testing
 @Suite struct RetryBudgetTests {
     private static let second: Int64 = 1_000_000_000
 
-    /// Method: whoever asks takes what is allowed, in any portions; what goes beyond the tenth must have been preceded
+    /// Method: whoever asks takes what is allowed, in any portions; what goes beyond that must have been preceded
     /// by a whole interval without a first attempt, and without another one like it.
     @Test(arguments: UInt64(1)...100) func nothingIsSpentThatWasNotEarned(seed: UInt64) {
         var random = SplitMix(seed: seed)
@@ -327,7 +327,7 @@ import Testing
         // Two that were under way when it began: they are counted, and paid for.
         budget.went(first: 0, repeated: 4, now: 9)
         #expect(budget.allows(now: 9) == 0)
-        budget.went(first: 20, repeated: 0, now: 10)
+        budget.went(first: 25, repeated: 0, now: 10)
         #expect(budget.allows(now: 10) == 0)
         budget.went(first: 1, repeated: 0, now: 11)
         #expect(budget.allows(now: 11) == 1)
