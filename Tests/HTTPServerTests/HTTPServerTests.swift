@@ -73,7 +73,7 @@ private let hasIPv6: Bool = {
         }
         server.start()
         var limit = rlimit()
-        #expect(unsafe getrlimit(__rlimit_resource_t(RLIMIT_NICE.rawValue), &limit) == 0)
+        #expect(unsafe getrlimit(__rlimit_resource_t(__RLIMIT_NICE.rawValue), &limit) == 0)
         let capabilities =
             try String(contentsOfFile: "/proc/self/status", encoding: .utf8).split(separator: "\n")
             .first { $0.hasPrefix("CapEff:") }?.split(separator: "\t").last ?? "0"
