@@ -79,7 +79,7 @@ private let hasIPv6: Bool = {
             .first { $0.hasPrefix("CapEff:") }?.split(separator: "\t").last ?? "0"
         let mayRaise = limit.rlim_cur >= 25 || (UInt64(capabilities, radix: 16) ?? 0) & 1 << 23 != 0
         let nice = isPreferred && mayRaise ? -5 : getpriority(which, 0)
-        #expect(exchange(server, get).text.hasSuffix("\nnice \(nice)"))
+        #expect(exchange(server, get).text.hasSuffix("\r\n\r\nnice \(nice)"))
         server.stop()
     }
 

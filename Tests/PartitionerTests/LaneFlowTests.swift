@@ -78,7 +78,7 @@ import Testing
     @Test func whoKeepsUpBesideAFloodGetsASmallBatch() {
         var schedule = flooded(others: 1)
         let first = schedule.batch()?.ids ?? []
-        #expect(first.contains(10_000) && first.count == 100)
+        #expect(first.contains(10_000) && first.count == 200)
         #expect(schedule.batch()?.items.count == 400)
     }
 
