@@ -1,3 +1,4 @@
+import Embedded
 import Foundation
 import Testing
 
@@ -159,7 +160,7 @@ import Testing
             ProcessInfo.processInfo.environment["SLUICE_SEED"].flatMap { UInt64($0) }
             ?? UInt64.random(in: 0...UInt64.max)
         print("ReplyReaderTests: SLUICE_SEED=\(seed)")
-        var random = SplitMix(state: seed)
+        var random = SeededRandom(seed: seed)
         let corpus = (Self.good + Self.bad).map(\.bytes).filter { $0.count < 500 }
         let pieces = [
             "\r\n", "\r", "\n", ":", ";", "0\r\n\r\n", "HTTP/1.1 200 OK\r\n", "Content-Length: 3\r\n", "\0", "é",
@@ -183,18 +184,6 @@ import Testing
                 rest = rest.dropFirst(count)
             }
             #expect(Self.read(split, ends: true) == Self.read([bytes[...]], ends: true), "seed \(seed): \(bytes)")
-        }
-    }
-
-    private struct SplitMix: RandomNumberGenerator {
-        var state: UInt64
-
-        mutating func next() -> UInt64 {
-            state &+= 0x9E37_79B9_7F4A_7C15
-            var mixed = state
-            mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-            mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-            return mixed ^ (mixed >> 31)
         }
     }
 }
