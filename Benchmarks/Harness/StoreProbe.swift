@@ -1,3 +1,4 @@
+import OrderEvents
 import Postgres
 
 /// Looks at what a run has stored.
@@ -47,7 +48,7 @@ enum StoreProbe {
         var deadLetters = 0
         /// Whether every order has had its whole lifecycle; not when only the first records of a load were read.
         var isWhole = true
-        /// Whether every order is still in the backlog.
+        /// Whether every order that Odoo has to have is still in the backlog.
         var hasWholeBacklog = true
     }
 
@@ -81,7 +82,13 @@ enum StoreProbe {
             """, &connection)
         check("orders whose version is not that of their journal", wrong, 0)
         if expected.hasWholeBacklog {
-            check("orders in the backlog", try number("SELECT count(*) FROM backlog", &connection), expected.orders)
+            // One that is only received needs no call (`create_at`): whether it is there depends on who came first.
+            let left = try number(
+                """
+                SELECT count(*) FROM orders o WHERE state <> \(CanonicalState.received.rawValue) AND NOT EXISTS
+                    (SELECT 1 FROM backlog b WHERE b.legal_entity = o.legal_entity AND b.order_ref = o.order_ref)
+                """, &connection)
+            check("orders missing in the backlog", left, 0)
         }
         // Two loads number their purchase orders alike: the later order's name is among those that several share.
         let references = try number(
