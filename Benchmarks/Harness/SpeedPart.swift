@@ -48,9 +48,9 @@ struct SpeedPart {
                 PythonPeer(
                     stage: stage, python: python, manner: .batchedAlone, topic: topic, limit: min(load.records, 150_000)
                 ))
+            // All that Sluice reads: the tables' indexes cost more the larger they are.
             peers.append(
-                PythonPeer(
-                    stage: stage, python: python, manner: .batched, topic: topic, limit: min(load.records, 250_000)))
+                PythonPeer(stage: stage, python: python, manner: .batched, topic: topic, limit: load.records))
             peers.append(
                 PythonPeer(
                     stage: stage, python: python, manner: .single, topic: topic, limit: min(load.records, 15_000)))

@@ -3,7 +3,9 @@
 /// The library fetches its partitions in turn, but begins with the same ones each time its queue was full, and a broker
 /// answers with the first batch whole, whatever bound it was given: those partitions would be read to their end before
 /// the others begin. So whoever waits while the others get `records` of each has them stand back, paused, until all
-/// that wait have got something. A pause throws away what was fetched ahead of a partition: one answer for a turn.
+/// that wait have got something. A pause throws away what was fetched ahead of a partition: one answer for a turn. So
+/// those whose log has always more, to whom one answer sooner or later is nothing, wait longer than whoever comes
+/// anew or reads its log to the end: the library has come round by itself mostly.
 ///
 /// Pure.
 struct FetchTurns {
@@ -20,6 +22,10 @@ struct FetchTurns {
     static let records: Int64 = 2_048
     /// The same, at most.
     static let mostRecords: Int64 = 8_192
+    /// The same for a partition that got as many and was behind all the time: twice what a batch of a megabyte has.
+    static let floodRecords: Int64 = 4_096
+    /// The same, at most.
+    static let mostFloodRecords: Int64 = 65_536
     /// Seconds without a turn after which nobody stands back any more: what lies next may be nothing that anybody can
     /// read.
     static let patience = 0.25
@@ -30,6 +36,8 @@ struct FetchTurns {
         var mark: Int64
         /// Whether that was something.
         var hasGot = false
+        /// Records that it has got since it was last not behind.
+        var streak: Int64 = 0
         /// The others stood back in vain: it counts again when it gets something.
         var isSkipped = false
     }
@@ -52,27 +60,33 @@ struct FetchTurns {
     mutating func look(_ seats: [Seat], now: Double) {
         let before = turns
         turns = [:]
-        var got: Set<Int32> = []
+        var got: [Int32: Int64] = [:]
         for seat in seats {
             let last = before[seat.partition]?.next
             guard let next = seat.next, last == nil ? before[seat.partition] != nil : last != next else { continue }
-            got.insert(seat.partition)
-            total += max(0, next - (last ?? next))
+            let records = max(0, next - (last ?? next))
+            got[seat.partition] = records
+            total += records
         }
         for seat in seats {
-            let hasGot = got.contains(seat.partition)
-            var turn = Turn(next: seat.next, mark: total, hasGot: hasGot)
-            if !hasGot, seat.isBehind, let last = before[seat.partition] {
-                turn = last
-                turn.next = seat.next
+            let records = got[seat.partition]
+            var turn = Turn(next: seat.next, mark: total, hasGot: records != nil)
+            if seat.isBehind, let last = before[seat.partition] {
+                if let records {
+                    turn.streak = last.streak + records
+                } else {
+                    turn = last
+                    turn.next = seat.next
+                }
             }
             turns[seat.partition] = turn
         }
         let behind = seats.filter(\.isBehind).map(\.partition)
         let limit = min(Self.mostRecords, Self.records * Int64(behind.count))
+        let floodLimit = min(Self.mostFloodRecords, Self.floodRecords * Int64(behind.count))
         func waits(_ partition: Int32) -> Bool {
             guard let turn = turns[partition], !turn.isSkipped else { return false }
-            return total - turn.mark >= limit
+            return total - turn.mark >= (turn.streak >= Self.floodRecords ? floodLimit : limit)
         }
         let waiting = behind.filter { waits($0) && !standingBack.contains($0) }
         guard let movedAt else {
@@ -83,8 +97,8 @@ struct FetchTurns {
             standingBack = Set(behind.filter { turns[$0]?.hasGot == true && !waits($0) })
             return
         }
-        standingBack.formUnion(got)
-        let hasMoved = !awaited.isDisjoint(with: got)
+        standingBack.formUnion(got.keys)
+        let hasMoved = !awaited.isDisjoint(with: got.keys)
         if hasMoved { self.movedAt = now }
         awaited = Set(waiting)
         guard waiting.isEmpty || (!hasMoved && now - movedAt >= Self.patience) else { return }

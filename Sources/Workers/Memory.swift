@@ -58,6 +58,8 @@ final class OrderMemory: Sendable {
         let ref: String
         /// Nil: with a batch.
         var order: OrderCell?
+        /// Bytes that count for the bound: an order grows with what is told of it.
+        let bytes: Int
 
         /// Gives the state away, if it is of this order.
         mutating func take(_ entity: Int32, _ ref: String) -> OrderCell? {
@@ -70,6 +72,11 @@ final class OrderMemory: Sendable {
         var young: [UInt64: Entry] = [:]
         var old: [UInt64: Entry] = [:]
         var youngBytes = 0
+
+        mutating func remove(_ hash: UInt64) {
+            if let entry = young.removeValue(forKey: hash) { youngBytes -= entry.bytes }
+            old.removeValue(forKey: hash)
+        }
 
         mutating func take(_ hash: UInt64, _ entity: Int32, _ ref: String) -> OrderCell? {
             if let index = young.index(forKey: hash) { return young.values[index].take(entity, ref) }
@@ -107,15 +114,15 @@ final class OrderMemory: Sendable {
                 let hash = orders[index].hash
                 guard orders[index].aliasOf < 0 else {
                     // An alias holds no state: who names it asks the store whose it is.
-                    known.young.removeValue(forKey: hash)
-                    known.old.removeValue(forKey: hash)
+                    known.remove(hash)
                     continue
                 }
-                let entry = Entry(entity: orders[index].entity, ref: orders[index].ref, order: orders[index].cell)
+                let entry = Entry(
+                    entity: orders[index].entity, ref: orders[index].ref, order: orders[index].cell,
+                    bytes: orders[index].order.cost + orders[index].ref.utf8.count + 64)
                 if !known.old.isEmpty { known.old.removeValue(forKey: hash) }
-                if known.young.updateValue(entry, forKey: hash) == nil {
-                    known.youngBytes += orders[index].order.cost + orders[index].ref.utf8.count + 64
-                }
+                let before = known.young.updateValue(entry, forKey: hash)
+                known.youngBytes += entry.bytes - (before?.bytes ?? 0)
                 guard known.youngBytes > bytesPerGeneration else { continue }
                 known.old = known.young
                 known.young = [:]
@@ -127,10 +134,7 @@ final class OrderMemory: Sendable {
     /// Forgets orders that somebody else may have written.
     func forget(_ orders: [WorkingOrder]) {
         generations.withLock { known in
-            for index in orders.indices {
-                known.young.removeValue(forKey: orders[index].hash)
-                known.old.removeValue(forKey: orders[index].hash)
-            }
+            for index in orders.indices { known.remove(orders[index].hash) }
         }
     }
 }
