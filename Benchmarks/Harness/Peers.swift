@@ -27,6 +27,8 @@ struct PythonPeer: Peer {
     let topic: String
     /// How many records it reads.
     let limit: Int
+    /// Whether these are all that there are: each process reads its partitions to their end.
+    var isAll = false
 
     var name: String { manner.rawValue }
 
@@ -40,7 +42,7 @@ struct PythonPeer: Peer {
         let log = "\(stage.folder)/\(stage.name(name)).log"
         let words = [
             python, script, "--brokers", stage.brokers, "--group", stage.name("peer"), "--topic", topic, "--url",
-            database.url, "--limit", String(limit), "--partitions", String(Stage.partitions), "--manner",
+            database.url, "--limit", isAll ? "0" : String(limit), "--partitions", String(Stage.partitions), "--manner",
             manner == .single ? "single" : "batched", "--processes",
             manner == .batchedAlone ? "1" : String(FloorRun.clients),
         ]

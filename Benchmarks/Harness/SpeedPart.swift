@@ -50,7 +50,8 @@ struct SpeedPart {
                 ))
             // All that Sluice reads: the tables' indexes cost more the larger they are.
             peers.append(
-                PythonPeer(stage: stage, python: python, manner: .batched, topic: topic, limit: load.records))
+                PythonPeer(
+                    stage: stage, python: python, manner: .batched, topic: topic, limit: load.records, isAll: true))
             peers.append(
                 PythonPeer(
                     stage: stage, python: python, manner: .single, topic: topic, limit: min(load.records, 15_000)))

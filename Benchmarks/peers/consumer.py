@@ -177,6 +177,9 @@ def consume(options, process):
         "bootstrap.servers": options.brokers, "group.id": options.group, "enable.auto.commit": False,
         "auto.offset.reset": "earliest",
     })
+    if options.limit == 0:
+        ends = [consumer.get_watermark_offsets(TopicPartition(options.topic, p), timeout=30) for p in partitions]
+        share = sum(high - low for low, high in ends)
     consumer.assign([TopicPartition(options.topic, p, OFFSET_BEGINNING) for p in partitions])
     with psycopg.connect(options.url, options="-c search_path=sluice") as connection:
         numbers = {}
@@ -205,6 +208,7 @@ def main():
     parser = argparse.ArgumentParser()
     for name in ["brokers", "group", "topic", "url"]:
         parser.add_argument(f"--{name}", required=True)
+    # limit: records of all processes together; 0: all that the partitions hold.
     for name in ["limit", "partitions", "processes"]:
         parser.add_argument(f"--{name}", type=int, required=True)
     parser.add_argument("--manner", choices=["batched", "single"], default="batched")
