@@ -41,8 +41,8 @@ import Testing
         }
     }
 
-    /// Goal: each begins after `mostRecords` of the others and one turn of each at most, and has a turn again and again,
-    /// after `mostFloodRecords` of the others and one turn of each.
+    /// Goal: each begins after `mostRecords` of the others and one turn of each at most, and has turns ever after:
+    /// `mostFloodRecords` of the others and one turn of each apart at most.
     @Test(arguments: [2, 8, 20, 200])
     func nobodyIsReadToItsEndBeforeTheOthersBegin(partitions: Int) {
         var library = Library(logs: Array(repeating: 1_000_000, count: partitions))
