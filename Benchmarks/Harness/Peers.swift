@@ -25,10 +25,10 @@ struct PythonPeer: Peer {
     let python: String
     let manner: Manner
     let topic: String
-    /// How many records it reads.
+    /// What is in the topic.
+    let load: ReferenceLoad
+    /// How many records it reads; all, if there are no more.
     let limit: Int
-    /// Whether these are all that there are: each process reads its partitions to their end.
-    var isAll = false
 
     var name: String { manner.rawValue }
 
@@ -40,10 +40,12 @@ struct PythonPeer: Peer {
         let script = URL(fileURLWithPath: FileManager.default.currentDirectoryPath)
             .appendingPathComponent("Benchmarks/peers/consumer.py").path
         let log = "\(stage.folder)/\(stage.name(name)).log"
+        // Partitions are not equally long, so of the whole load each process reads its own to their end.
+        let isWhole = limit >= load.records
         let words = [
             python, script, "--brokers", stage.brokers, "--group", stage.name("peer"), "--topic", topic, "--url",
-            database.url, "--limit", isAll ? "0" : String(limit), "--partitions", String(Stage.partitions), "--manner",
-            manner == .single ? "single" : "batched", "--processes",
+            database.url, "--limit", isWhole ? "0" : String(limit), "--partitions", String(Stage.partitions),
+            "--manner", manner == .single ? "single" : "batched", "--processes",
             manner == .batchedAlone ? "1" : String(FloorRun.clients),
         ]
         let process = try MeasuredProcess(words, log: log)
@@ -57,8 +59,9 @@ struct PythonPeer: Peer {
         let findings = try StoreProbe.findings(
             StoreProbe.Expectation(records: stored.rows, events: events, orders: orders, isWhole: false), &connection)
         guard findings.isEmpty else { throw WrongWork(findings: findings.map { "\(name): \($0)" }) }
-        guard stored.rows >= limit else {
-            throw WrongWork(findings: ["\(name) stored \(stored.rows) of \(limit) records"])
+        let wanted = min(limit, load.records)
+        guard stored.rows >= wanted else {
+            throw WrongWork(findings: ["\(name) stored \(stored.rows) of \(wanted) records"])
         }
         return stored.rowsPerSecond
     }

@@ -44,17 +44,13 @@ struct SpeedPart {
         guard let topic = drain.name, !options.withoutPeers else { return [] }
         var peers: [any Peer] = []
         if let python = options.python {
-            peers.append(
-                PythonPeer(
-                    stage: stage, python: python, manner: .batchedAlone, topic: topic, limit: min(load.records, 150_000)
-                ))
-            // All that Sluice reads: the tables' indexes cost more the larger they are.
-            peers.append(
-                PythonPeer(
-                    stage: stage, python: python, manner: .batched, topic: topic, limit: load.records, isAll: true))
-            peers.append(
-                PythonPeer(
-                    stage: stage, python: python, manner: .single, topic: topic, limit: min(load.records, 15_000)))
+            // `batched` reads what Sluice reads: the tables' indexes cost more the larger they are.
+            for (manner, limit) in [
+                (PythonPeer.Manner.batchedAlone, 150_000), (.batched, load.records), (.single, 15_000),
+            ] {
+                peers.append(
+                    PythonPeer(stage: stage, python: python, manner: manner, topic: topic, load: load, limit: limit))
+            }
         }
         if let home = options.kafkaHome, let folder = options.peers {
             peers.append(try JDBCSinkPeer(stage: stage, kafkaHome: home, folder: folder, load: load))

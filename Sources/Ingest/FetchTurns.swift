@@ -69,15 +69,12 @@ struct FetchTurns {
             total += records
         }
         for seat in seats {
-            let records = got[seat.partition]
-            var turn = Turn(next: seat.next, mark: total, hasGot: records != nil)
-            if seat.isBehind, let last = before[seat.partition] {
-                if let records {
-                    turn.streak = last.streak + records
-                } else {
-                    turn = last
-                    turn.next = seat.next
-                }
+            // Whoever is not behind begins anew.
+            let last = seat.isBehind ? before[seat.partition] : nil
+            var turn = last ?? Turn(next: nil, mark: total)
+            turn.next = seat.next
+            if let records = got[seat.partition] {
+                turn = Turn(next: seat.next, mark: total, hasGot: true, streak: last.map { $0.streak + records } ?? 0)
             }
             turns[seat.partition] = turn
         }

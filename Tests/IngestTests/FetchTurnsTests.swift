@@ -62,6 +62,27 @@ import Testing
         #expect(library.turns.count > 0)
     }
 
+    /// Goal: once all have begun, a library that comes round by itself is not interrupted.
+    @Test func whoeverIsServedInTurnAnywayIsLeftAlone() {
+        var turns = FetchTurns()
+        var next = Array(repeating: Int64(0), count: 8)
+        func look() {
+            turns.look(
+                next.indices.map { FetchTurns.Seat(partition: Int32($0), next: next[$0], isBehind: true) }, now: 0)
+        }
+        look()
+        var begun = 0
+        for round in 1...50 {
+            for index in next.indices {
+                next[index] += Library.batch
+                look()
+            }
+            if round == 3 { begun = turns.count }
+        }
+        #expect(turns.count == begun)
+        #expect(turns.standingBack.isEmpty)
+    }
+
     @Test func aPartitionAloneIsNeverHeldBack() {
         var library = Library(logs: [100_000, 0, 0])
         for _ in 0..<50 {
