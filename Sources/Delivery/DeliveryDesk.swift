@@ -313,6 +313,7 @@ struct DeliveryDesk {
                 [("legal_entity", .text(entity)), ("reason", .text(failure.description))] + trace)
         }
         underway[visit.destination][visit.taken.orderRef] = nil
+        destination.visited()
         nextLook[visit.destination] = .now
         destination.shown.inFlight.set(Double(underway[visit.destination].count))
         if recorded != .fenced { destination.count(visit.taken, visit.result.delivered) }

@@ -125,13 +125,14 @@ final class Destination: Sendable {
     /// How many visits may be under way at most.
     var mostVisits: Int { Self.visitsAtOnce(concurrency: settings.maximumConcurrency) }
 
-    /// How many visits may be under way now: one while the breaker tries whether the destination is back, none while
-    /// it is open.
+    /// How many visits may be under way now: few while it never answered, one while the breaker tries whether the
+    /// destination is back, none while it is open.
     ///
-    /// `trying`: the one is the caller's then, of all that share the server; else it is only looked.
+    /// `trying`: those few are the caller's then, of all that share the server; else it is only looked.
     func visitLimit(trying: Bool) -> Int {
-        guard server.breaker.name != .closed else { return mostVisits }
-        return !trying || server.mayTry() ? 1 : 0
+        guard !server.works else { return mostVisits }
+        guard !trying || server.mayTry() else { return 0 }
+        return server.breaker.name == .closed ? min(mostVisits, VisitPlaces.first) : 1
     }
 
     /// Whether `visitLimit` might be more than none; takes nobody's turn to try.
@@ -158,6 +159,9 @@ final class Destination: Sendable {
             retries.budget.went(first: first, repeated: repeated, now: Self.nanoseconds())
         }
     }
+
+    /// A visit has ended.
+    func visited() { server.visited() }
 
     /// Whether a call without an answer may be made once more within its visit.
     private func mayRepeat() -> Bool {

@@ -12,8 +12,16 @@ final class OdooServer: Sendable {
         var nextTicket = 0
         /// When the gate is looked at again by itself (monotonic nanoseconds).
         var alarm: Int64?
-        /// Until when the visit that tries whether the server is back is somebody else's (monotonic nanoseconds).
+        /// Whether it has ever answered.
+        var hasAnswered = false
+        /// Until when the visit that tries whether the server is there is somebody else's (monotonic nanoseconds).
         var trying: Int64 = 0
+
+        /// Whether visits go without one that tries first.
+        ///
+        /// They do not at first: of a thousand legal entities whose Odoo is away two thousand orders would be in memory
+        /// before the first calls have failed.
+        var works: Bool { hasAnswered && gate.breaker.name == .closed }
     }
 
     private let state: Mutex<State>
@@ -33,10 +41,13 @@ final class OdooServer: Sendable {
     var limit: Int { state.withLock { $0.gate.limit.value } }
     var inFlight: Int { state.withLock { $0.gate.inFlight } }
 
-    /// How long one visit has to try whether the server is back, before another one may.
+    /// Whether it has answered, and its breaker is closed: else one destination at a time tries whether it is there.
+    var works: Bool { state.withLock { $0.works } }
+
+    /// How long one destination has to try whether the server is there, before another one may.
     private static let tryInterval: Int64 = 500_000_000
 
-    /// Whether the caller is the one that may try whether the server is back: of all that share it, one at a time.
+    /// Whether the caller is the one that may try whether the server is there: of all that share it, one at a time.
     func mayTry() -> Bool {
         state.withLock { state in
             let now = now()
@@ -46,10 +57,15 @@ final class OdooServer: Sendable {
         }
     }
 
-    /// Whether visits go, or one that tries whether the server is back might.
+    /// A visit has ended: if it needed no call, the server is as unknown as before, and others may try.
+    func visited() {
+        state.withLock { if !$0.hasAnswered, $0.gate.breaker.name == .closed { $0.trying = 0 } }
+    }
+
+    /// Whether visits go, or one that tries whether the server is there might.
     var mayBeVisited: Bool {
         state.withLock { state in
-            if state.gate.breaker.name == .closed { return true }
+            if state.works { return true }
             let now = now()
             return state.gate.breaker.admits(now: now) && now >= state.trying
         }
@@ -71,7 +87,13 @@ final class OdooServer: Sendable {
     }
 
     func left(member: Int, _ outcome: CallGate.Outcome) {
-        state.withLock { $0.gate.ended(member: member, outcome, now: now()) }
+        state.withLock { state in
+            state.gate.ended(member: member, outcome, now: now())
+            switch outcome {
+            case .answered, .conflict: state.hasAnswered = true
+            case .failed, .wait, .notMade: break
+            }
+        }
         pump()
     }
 

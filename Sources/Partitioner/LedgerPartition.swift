@@ -2,6 +2,9 @@
 ///
 /// Always changed in place: a copy of it would share, and then copy, its ring.
 struct LedgerPartition {
+    /// So many counts, or twice what they come to, are added up before there are more.
+    private static let runsAtOnce = 4096
+
     /// The assignment.
     let epoch: UInt32
     /// Open records, in offset order.
@@ -57,23 +60,34 @@ struct LedgerPartition {
         var runs: [LedgerAdvance.EntityCount] = []
         var records = 0
         var reached = start
+        var bound = Self.runsAtOnce
         while let entry = open.first, entry.isDone {
             open.removeFirst()
             records += 1
             reached = entry.offset + 1
             Self.add(.init(entity: entry.entity, count: 1), to: &runs)
+            guard runs.count >= bound else { continue }
+            Self.addUp(&runs)
+            bound = max(Self.runsAtOnce, runs.count * 2)
         }
         // With nothing open any more the stretch reaches over a gap behind the last record too.
         if open.count == 0 { reached = end }
         if reached == start { return nil }
         next = reached
-        // Sorted and then added up: to look each legal entity up among those before costs the square of their number.
-        runs.sort { $0.entity < $1.entity }
-        var counts: [LedgerAdvance.EntityCount] = []
-        for run in runs { Self.add(run, to: &counts) }
+        Self.addUp(&runs)
         return LedgerAdvance(
             partition: partition, epoch: epoch, firstOffset: start, nextOffset: reached, records: records,
-            byEntity: counts)
+            byEntity: runs)
+    }
+
+    /// One count for each legal entity, ascending.
+    ///
+    /// Sorted and then added up: to look each up among those before costs the square of their number.
+    private static func addUp(_ runs: inout [LedgerAdvance.EntityCount]) {
+        runs.sort { $0.entity < $1.entity }
+        var counts: [LedgerAdvance.EntityCount] = []
+        for run in runs { add(run, to: &counts) }
+        runs = counts
     }
 
     /// Adds to the last one, if it is of the same legal entity.

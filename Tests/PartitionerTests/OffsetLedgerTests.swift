@@ -125,6 +125,29 @@ import Testing
         }
     }
 
+    @Test(arguments: [1, 2, 7, 30_000] as [Int])
+    func whatLiesBehindAnOpenRecordIsTakenWholeWhenThatIsDone(consecutive: Int) {
+        var ledger = OffsetLedger()
+        ledger.assign(0, epoch: 1, from: 0)
+        let offsets = (0..<30_000).map { Int64($0 + $0 / consecutive * 3) }
+        for (index, offset) in offsets.enumerated() {
+            #expect(ledger.polled(record(0, offset, entity: Int32(index % 5_000) - 1)) == true)
+        }
+        ledger.completed(offsets.dropFirst().reversed().map { position(0, $0) })
+        ledger.completed(offsets.map { position(0, $0 + 1_000_000) } + [position(0, -1)])
+        #expect(ledger.inFlight(0) == 1)
+        #expect(ledger.advance() == [])
+        ledger.completed([position(0, 0)])
+        let counts = (0..<5_000).map { LedgerAdvance.EntityCount(entity: Int32($0) - 1, count: 6) }
+        #expect(
+            ledger.advance() == [
+                LedgerAdvance(
+                    partition: 0, epoch: 1, firstOffset: 0, nextOffset: (offsets.last ?? 0) + 1, records: 30_000,
+                    byEntity: counts)
+            ])
+        #expect(ledger.isSettled(0))
+    }
+
     @Test func waitersSeeAPartitionDrain() async {
         let ledger = SharedLedger()
         ledger.assign(0, epoch: 1, from: 0)
