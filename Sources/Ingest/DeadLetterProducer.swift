@@ -39,6 +39,30 @@ public struct DeadLetterRecord: Equatable, Sendable {
     }
 }
 
+/// What became of dead letters that were produced.
+public struct DeadLetterAnswer: Equatable, Sendable {
+    /// Of each record whether the brokers acknowledged it; the others may be produced again.
+    public var acknowledged: [Bool]
+    /// Why not, in words: at most three that differ.
+    public var refusals: [String]
+    /// Whether the producer can go no further and must be replaced, as after it was refused the right to write: it
+    /// would not notice that it has got it.
+    public var isSpent: Bool
+
+    /// An answer; see the properties.
+    public init(acknowledged: [Bool], refusals: [String] = [], isSpent: Bool = false) {
+        self.acknowledged = acknowledged
+        self.refusals = refusals
+        self.isSpent = isSpent
+    }
+
+    fileprivate mutating func refuse(_ error: KafkaError) {
+        if error.isFatal || error.code == .fatal { isSpent = true }
+        let refusal = error.description
+        if refusals.count < 3, !refusals.contains(refusal) { refusals.append(refusal) }
+    }
+}
+
 /// Writes dead letters to their topic, with the headers that Kafka Connect gives its own, so that the same tools read
 /// both.
 ///
@@ -76,26 +100,28 @@ public struct DeadLetterProducer: ~Copyable {
     /// Produces `records` and waits for their acknowledgements, at most `bound`.
     ///
     /// A value that is too large for the topic is cut to its beginning, which the header `sluice.value.bytes` tells.
-    /// - Returns: for each record whether the brokers acknowledged it; the others may be produced again.
-    public func produce(_ records: [DeadLetterRecord], within bound: Duration) -> [Bool] {
-        var acknowledged = [Bool](repeating: false, count: records.count)
+    public func produce(_ records: [DeadLetterRecord], within bound: Duration) -> DeadLetterAnswer {
+        var answer = DeadLetterAnswer(acknowledged: [Bool](repeating: false, count: records.count))
         let end = ContinuousClock.now.advanced(by: bound)
-        let tooLarge = attempt(records, Array(records.indices), cut: false, until: end, &acknowledged)
+        let tooLarge = attempt(records, Array(records.indices), cut: false, until: end, &answer)
         if !tooLarge.isEmpty {
-            _ = attempt(records, tooLarge, cut: true, until: end, &acknowledged)
+            _ = attempt(records, tooLarge, cut: true, until: end, &answer)
         }
-        return acknowledged
+        let troubles = producer.takeErrors()
+        if answer.acknowledged.contains(false) { for trouble in troubles { answer.refuse(trouble) } }
+        if let fatal = producer.fatalError { answer.refuse(fatal) }
+        return answer
     }
-
-    /// Troubles of the client since the last call, in words.
-    public func takeErrors() -> [String] { producer.takeErrors().map(\.description) }
 
     /// Produces the records at `indexes`; returns those that are too large.
     private func attempt(
         _ records: [DeadLetterRecord], _ indexes: [Int], cut: Bool, until end: ContinuousClock.Instant,
-        _ acknowledged: inout [Bool]
+        _ answer: inout DeadLetterAnswer
     ) -> [Int] {
         var tooLarge: [Int] = []
+        func failed(_ index: Int, _ error: KafkaError) {
+            if error.code == .messageTooLarge { tooLarge.append(index) } else { answer.refuse(error) }
+        }
         for index in indexes {
             let record = Self.outgoing(records[index], topic: topic, cut: cut)
             sending: while true {
@@ -103,19 +129,21 @@ public struct DeadLetterProducer: ~Copyable {
                     try producer.produce(record, token: index)
                     break sending
                 } catch {
-                    if error.code == .messageTooLarge { tooLarge.append(index) }
-                    guard error.code == .queueFull, ContinuousClock.now < end else { break sending }
+                    guard error.code == .queueFull, ContinuousClock.now < end else {
+                        failed(index, error)
+                        break sending
+                    }
                     producer.serve(within: .milliseconds(20))
                 }
             }
         }
         // What has no answer by the end is given up here, so that no report of it comes in a later call.
         if !producer.flush(within: max(.zero, end - ContinuousClock.now)) { producer.purge() }
-        for report in producer.takeReports() where acknowledged.indices.contains(report.token) {
-            if report.error == nil {
-                acknowledged[report.token] = true
-            } else if report.error?.code == .messageTooLarge {
-                tooLarge.append(report.token)
+        for report in producer.takeReports() where answer.acknowledged.indices.contains(report.token) {
+            if let error = report.error {
+                failed(report.token, error)
+            } else {
+                answer.acknowledged[report.token] = true
             }
         }
         return tooLarge

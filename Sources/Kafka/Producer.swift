@@ -123,6 +123,15 @@ public struct DeliveryReport: Equatable, Sendable {
         serve()
     }
 
+    /// Why the client can go no further and must be replaced; nil: it can.
+    public var fatalError: KafkaError? {
+        var words = [CChar](repeating: 0, count: 512)
+        let code = unsafe rd_kafka_fatal_error(handle, &words, words.count)
+        guard code != RD_KAFKA_RESP_ERR_NO_ERROR else { return nil }
+        let detail = String(decoding: words.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        return KafkaError(code, "producing", detail: detail, isFatal: true)
+    }
+
     /// Records acknowledged by the brokers so far.
     public var delivered: Int { deliveries.counts.withLock { $0.delivered } }
     /// Records that failed for good so far.

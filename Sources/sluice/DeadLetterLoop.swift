@@ -55,30 +55,49 @@ final class DeadLetterLoop: Sendable {
     private func pause(_ duration: Duration) -> Bool { !life.wait(within: duration) { $0.isStopping } }
 
     private func run() {
+        while producesWithOneClient() {}
+    }
+
+    /// Until the client is spent; returns false when the loop has to end.
+    private func producesWithOneClient() -> Bool {
         let producer: DeadLetterProducer
         do throws(IngestError) {
             producer = try DeadLetterProducer(brokers: brokers, topic: topic, options: options)
         } catch {
             log.error("dead_letters.refused", [("reason", .text(error.description))])
-            return
+            return false
         }
         while pause(.seconds(1)) {
             do throws(PostgresError) {
                 var session = try Connection(connection)
-                while try bite(&session, producer) {}
+                while true {
+                    switch try bite(&session, producer) {
+                    case .more: continue
+                    case .spent: return pause(.seconds(2))
+                    case .end: return false
+                    }
+                }
             } catch {
                 log.warning("dead_letters.store_away", [("store", .text(store)), ("reason", .text(error.message))])
-                guard pause(.seconds(2)) else { return }
+                guard pause(.seconds(2)) else { return false }
             }
         }
+        return false
     }
 
-    /// One bite; returns false when the loop has to end.
+    private enum Bite {
+        case more
+        /// The client can go no further.
+        case spent
+        /// The loop has to end.
+        case end
+    }
+
     private func bite(
         _ connection: inout Connection, _ producer: borrowing DeadLetterProducer
-    ) throws(PostgresError) -> Bool {
+    ) throws(PostgresError) -> Bite {
         let due = try DeadLetterFeed.due(limit: Self.bite, &connection)
-        guard !due.isEmpty else { return pause(.milliseconds(500)) }
+        guard !due.isEmpty else { return pause(.milliseconds(500)) ? .more : .end }
         let records = due.map {
             DeadLetterRecord(
                 source: SourcePartition(topic: $0.topic, partition: $0.partition), offset: $0.offset,
@@ -86,18 +105,16 @@ final class DeadLetterLoop: Sendable {
                 reason: DeadLetter.Reason(rawValue: $0.reason) ?? .invalidValue, detail: $0.detail, key: $0.key,
                 value: $0.payload, trace: $0.trace)
         }
-        let acknowledged = producer.produce(records, within: .seconds(10))
-        try DeadLetterFeed.markProduced(zip(due, acknowledged).filter(\.1).map(\.0), &connection)
-        if acknowledged.contains(false) {
-            let reasons = producer.takeErrors().prefix(3).joined(separator: "; ")
-            log.warning(
-                "dead_letters.not_acknowledged",
-                [
-                    ("topic", .text(topic)), ("reason", .text(reasons)),
-                    ("remedy", "the rows stay and are produced again"),
-                ])
-            return pause(.seconds(2))
-        }
-        return pause(.zero)
+        let answer = producer.produce(records, within: .seconds(10))
+        try DeadLetterFeed.markProduced(zip(due, answer.acknowledged).filter(\.1).map(\.0), &connection)
+        guard answer.acknowledged.contains(false) else { return pause(.zero) ? .more : .end }
+        log.warning(
+            "dead_letters.not_acknowledged",
+            [
+                ("topic", .text(topic)), ("reason", .text(answer.refusals.joined(separator: "; "))),
+                ("remedy", "the rows stay and are produced again"),
+            ])
+        if answer.isSpent { return .spent }
+        return pause(.seconds(2)) ? .more : .end
     }
 }

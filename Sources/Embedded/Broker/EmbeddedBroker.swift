@@ -37,6 +37,8 @@ public final class EmbeddedBroker: Sendable {
     public let kind: Kind
     /// `host:port` of the brokers.
     public let bootstrapServers: [String]
+    /// The same for the guarded user; nil where there is none.
+    public let guardedServers: [String]?
     private let backing: Mutex<Backing>
 
     /// Starts a broker and returns when it answers: at once for the mock, after about 5 s for a real Kafka.
@@ -49,6 +51,7 @@ public final class EmbeddedBroker: Sendable {
             do throws(KafkaError) {
                 let cluster = try MockCluster(brokers: 1)
                 bootstrapServers = cluster.bootstrapServers.split(separator: ",").map(String.init)
+                guardedServers = nil
                 backing = Mutex(.mock(cluster))
             } catch {
                 throw BrokerError(error.description)
@@ -56,8 +59,22 @@ public final class EmbeddedBroker: Sendable {
         case .kafka(let home):
             let kafka = try PrivateKafka(home: home)
             bootstrapServers = [kafka.bootstrapServer]
+            guardedServers = nil
             backing = Mutex(.kafka(kafka))
         }
+    }
+
+    /// Starts a real Kafka with an authorizer.
+    ///
+    /// Who comes by `bootstrapServers` may do everything; who comes by `guardedServers` is `user` (SASL PLAIN, not
+    /// encrypted) and may do what the ACLs say, which is nothing at first.
+    /// - Throws: `BrokerError` when it cannot be started.
+    public init(kafkaHome home: String, guardedUser user: String, password: String) throws(BrokerError) {
+        kind = .kafka(home: home)
+        let kafka = try PrivateKafka(home: home, guarded: .init(user: user, password: password))
+        bootstrapServers = [kafka.bootstrapServer]
+        guardedServers = kafka.guardedServer.map { [$0] }
+        backing = Mutex(.kafka(kafka))
     }
 
     deinit { stop() }

@@ -8,11 +8,19 @@ final class PrivateKafka: Sendable {
     /// How long a start may take.
     static let startBound = Duration.seconds(60)
 
+    /// A user who comes by a listener of its own and may do what ACLs say; who comes by the other may do everything.
+    struct Guarded {
+        let user: String
+        let password: String
+    }
+
     let bootstrapServer: String
+    /// Where the guarded user comes (SASL PLAIN, not encrypted); nil without one.
+    let guardedServer: String?
     private let process: SupervisedProcess
 
     /// Formats the folder, starts the broker and waits until it answers.
-    init(home: String) throws(BrokerError) {
+    init(home: String, guarded: Guarded? = nil) throws(BrokerError) {
         let server = "\(home)/bin/kafka-server-start.sh"
         guard FileManager.default.isExecutableFile(atPath: server) else {
             throw BrokerError("KAFKA_HOME is \(home), but there is no bin/kafka-server-start.sh in it")
@@ -20,8 +28,9 @@ final class PrivateKafka: Sendable {
         var failure = BrokerError("not started")
         for _ in 0..<Self.attempts {
             do throws(BrokerError) {
-                let (port, process) = try Self.start(home: home, server: server)
-                bootstrapServer = "127.0.0.1:\(port)"
+                let (ports, process) = try Self.start(home: home, server: server, guarded)
+                bootstrapServer = "127.0.0.1:\(ports[0])"
+                guardedServer = guarded.map { _ in "127.0.0.1:\(ports[2])" }
                 self.process = process
                 return
             } catch {
@@ -33,14 +42,16 @@ final class PrivateKafka: Sendable {
 
     func stop() { process.stop() }
 
-    private static func start(home: String, server: String) throws(BrokerError) -> (port: Int, SupervisedProcess) {
-        let ports = try freeLoopbackPorts(2)
+    private static func start(
+        home: String, server: String, _ guarded: Guarded?
+    ) throws(BrokerError) -> (ports: [Int], SupervisedProcess) {
+        let ports = try freeLoopbackPorts(3)
         let folder = NSTemporaryDirectory() + "sluice-kafka-\(UUID().uuidString)"
         let properties = "\(folder)/server.properties"
         do {
             try FileManager.default.createDirectory(
                 atPath: folder, withIntermediateDirectories: false, attributes: [.posixPermissions: 0o700])
-            try Self.properties(ports: ports, folder: folder).write(
+            try Self.properties(ports: ports, folder: folder, guarded).write(
                 toFile: properties, atomically: false, encoding: .utf8)
         } catch {
             throw BrokerError("cannot write to \(folder)")
@@ -60,7 +71,7 @@ final class PrivateKafka: Sendable {
                 ]))
             let end = ContinuousClock.now.advanced(by: startBound)
             while ContinuousClock.now < end, process.isRunning {
-                if admin.waitForBrokers(within: .seconds(1)) { return (ports[0], process) }
+                if admin.waitForBrokers(within: .seconds(1)) { return (ports, process) }
             }
         } catch {
             throw BrokerError(error.description)
@@ -71,28 +82,42 @@ final class PrivateKafka: Sendable {
     }
 
     /// One broker that is its own controller, with few and small internal topics so that it starts fast.
-    private static func properties(ports: [Int], folder: String) -> String {
-        """
-        process.roles=broker,controller
-        node.id=1
-        controller.quorum.bootstrap.servers=127.0.0.1:\(ports[1])
-        controller.listener.names=CONTROLLER
-        listeners=PLAINTEXT://127.0.0.1:\(ports[0]),CONTROLLER://127.0.0.1:\(ports[1])
-        advertised.listeners=PLAINTEXT://127.0.0.1:\(ports[0]),CONTROLLER://127.0.0.1:\(ports[1])
-        listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
-        log.dirs=\(folder)/data
-        num.partitions=4
-        auto.create.topics.enable=false
-        offsets.topic.replication.factor=1
-        offsets.topic.num.partitions=4
-        transaction.state.log.replication.factor=1
-        transaction.state.log.min.isr=1
-        transaction.state.log.num.partitions=4
-        share.coordinator.state.topic.replication.factor=1
-        share.coordinator.state.topic.min.isr=1
-        group.initial.rebalance.delay.ms=0
-        log.segment.bytes=67108864
+    private static func properties(ports: [Int], folder: String, _ guarded: Guarded?) -> String {
+        let listeners =
+            "PLAINTEXT://127.0.0.1:\(ports[0]),CONTROLLER://127.0.0.1:\(ports[1])"
+            + (guarded == nil ? "" : ",GUARDED://127.0.0.1:\(ports[2])")
+        return """
+            process.roles=broker,controller
+            node.id=1
+            controller.quorum.bootstrap.servers=127.0.0.1:\(ports[1])
+            controller.listener.names=CONTROLLER
+            listeners=\(listeners)
+            advertised.listeners=\(listeners)
+            listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,GUARDED:SASL_PLAINTEXT
+            log.dirs=\(folder)/data
+            num.partitions=4
+            auto.create.topics.enable=false
+            offsets.topic.replication.factor=1
+            offsets.topic.num.partitions=4
+            transaction.state.log.replication.factor=1
+            transaction.state.log.min.isr=1
+            transaction.state.log.num.partitions=4
+            share.coordinator.state.topic.replication.factor=1
+            share.coordinator.state.topic.min.isr=1
+            group.initial.rebalance.delay.ms=0
+            log.segment.bytes=67108864
+            \(guarded.map(authorization) ?? "")
 
+            """
+    }
+
+    private static func authorization(_ guarded: Guarded) -> String {
+        """
+        authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
+        super.users=User:ANONYMOUS
+        listener.name.guarded.sasl.enabled.mechanisms=PLAIN
+        listener.name.guarded.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required \
+        user_\(guarded.user)="\(guarded.password)";
         """
     }
 }
