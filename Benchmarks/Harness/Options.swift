@@ -20,8 +20,8 @@ struct Options {
     var runs = 5
     /// Orders of the reference load; each makes five events, and 2 % duplicates come on top.
     var orders = 120_000
-    /// Workers of Sluice's store; nil: its default.
-    var workers: Int?
+    /// Workers of Sluice's store: one more than there are cores for the server, at most its default of four.
+    var workers = min(4, ProcessInfo.processInfo.activeProcessorCount + 1)
     /// Leaves the peers out.
     var withoutPeers = false
     var kafkaHome: String?
