@@ -31,9 +31,15 @@ struct IsolationPart {
         func add(_ key: String, _ value: Double?) { if let value { values[key, default: []].append(value) } }
         for round in 1...stage.options.runs {
             SluiceBench.say("isolation: round \(round) of \(stage.options.runs)")
-            let clean = try drain("\(Self.crowd) legal entities", even)
-            add("lone_ratio", try drain("one legal entity", one) / clean)
-            add("poison_ratio", try drain("one in \(Self.poisonGap + 1) is poison", poisoned) / clean)
+            // There and back: a machine that grows slower or faster meanwhile counts for nothing.
+            let loads = [
+                ("\(Self.crowd) legal entities", even), ("one legal entity", one),
+                ("one in \(Self.poisonGap + 1) is poison", poisoned),
+            ]
+            var rates = [0.0, 0.0, 0.0]
+            for place in [0, 1, 2, 2, 1, 0] { rates[place] += try drain(loads[place].0, loads[place].1) }
+            add("lone_ratio", rates[1] / rates[0])
+            add("poison_ratio", rates[2] / rates[0])
             let flooded = try quietLatency("beside a flood", one)
             let beside = try quietLatency("beside \(Self.crowd)", even)
             add("quiet_p99_ms", flooded)
