@@ -8,12 +8,16 @@ public struct LaneBounds: Sendable {
     public var laneBytes: Int
     /// Bytes that may wait for legal entities that may not go on, beyond those of the process.
     public var blockedBytes: Int
-    /// Events of one batch at most.
+    /// Events of one batch at most, while nobody keeps up.
     public var batchEvents: Int
     /// Bytes of one batch at most.
     public var batchBytes: Int
+    /// The same while somebody does, who waits until a batch of the others is done.
+    var sharedBatchEvents: Int { max(1, batchEvents / 2) }
     /// Events at which a batch ends that somebody who keeps up shares with those who do not.
-    var promptBatchEvents: Int { batchEvents / 2 }
+    var promptBatchEvents: Int { batchEvents / 4 }
+    /// For how long somebody counts who was seen to keep up, in microseconds.
+    static let keptUpFor: Int64 = 1_000_000
     /// How long the first event of a batch may wait for company, in microseconds.
     public var linger: Int64
     /// How long no batch may end, while some are in flight, before all lanes count as blocked, in microseconds; nil:
@@ -24,7 +28,7 @@ public struct LaneBounds: Sendable {
 
     /// Bounds; see the properties.
     public init(
-        processBytes: Int, laneBytes: Int, blockedBytes: Int = 128 << 20, batchEvents: Int = 1000,
+        processBytes: Int, laneBytes: Int, blockedBytes: Int = 128 << 20, batchEvents: Int = 2000,
         batchBytes: Int = 8 << 20, linger: Int64, stallAfter: Int64? = nil
     ) {
         self.processBytes = processBytes

@@ -48,6 +48,8 @@ public struct LaneSchedule: Sendable {
     private var pausedEvents = 0
     /// When a batch last ended, or the first of those in flight left.
     private var movedAt: Int64 = 0
+    /// When a legal entity last kept up: had all that waited of it in one batch.
+    private var keptUpAt: Int64?
     private var isStalled = false
 
     /// Events waiting in lanes.
@@ -261,9 +263,11 @@ public struct LaneSchedule: Sendable {
     public mutating func next(now: Int64) -> Offer {
         guard let dueAt else { return .wait(until: nil) }
         let ready = waitingEvents - setAsideEvents - pausedEvents
-        guard ready >= bounds.batchEvents || isFull || now >= dueAt else { return .wait(until: dueAt) }
-        var batch = Assembly(id: nextBatch)
-        batch.items.reserveCapacity(min(bounds.batchEvents, waitingEvents))
+        let isShared = keptUpAt.map { now - $0 < LaneBounds.keptUpFor } ?? false
+        let most = isShared ? bounds.sharedBatchEvents : bounds.batchEvents
+        guard ready >= most || isFull || now >= dueAt else { return .wait(until: dueAt) }
+        var batch = Assembly(id: nextBatch, mostEvents: most)
+        batch.items.reserveCapacity(min(most, waitingEvents))
         while !batch.isFull(bounds), let turn = shares.next() {
             let before = batch.items.count
             let cost = take(turn.most, from: turn.queue, &batch)
@@ -275,6 +279,7 @@ public struct LaneSchedule: Sendable {
         }
         // A batch that is not full has taken all that could go: then the next event or completion sets the time.
         self.dueAt = batch.isFull(bounds) ? Int64.min : nil
+        if batch.promptEvents > 0 { keptUpAt = now }
         guard !batch.items.isEmpty else { return .wait(until: nil) }
         nextBatch = nextBatch == UInt32.max ? 1 : nextBatch + 1
         if inFlight.isEmpty { movedAt = now }

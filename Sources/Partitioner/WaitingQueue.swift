@@ -31,16 +31,20 @@ struct Assembly {
     /// What the legal entities were charged for it.
     var charges: [(party: Int, cost: Int)] = []
     /// Events of legal entities that have nothing waiting beside them.
-    private var promptEvents = 0
+    private(set) var promptEvents = 0
+    private let mostEvents: Int
 
-    init(id: UInt32) { self.id = id }
+    init(id: UInt32, mostEvents: Int) {
+        self.id = id
+        self.mostEvents = mostEvents
+    }
 
     /// Whether nothing more goes in.
     ///
     /// Who keeps up waits for this batch alone, so beside those who do not it stays small: a full one takes four times
     /// as long. Where most keep up, as when very many wait with few events each, there is nobody to protect them from.
     func isFull(_ bounds: LaneBounds) -> Bool {
-        if items.count >= bounds.batchEvents || bytes >= bounds.batchBytes { return true }
+        if items.count >= mostEvents || bytes >= bounds.batchBytes { return true }
         return promptEvents > 0 && items.count >= bounds.promptBatchEvents && promptEvents < items.count / 4
     }
 

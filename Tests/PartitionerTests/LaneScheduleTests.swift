@@ -90,7 +90,7 @@ import Testing
 
     @Test func lingerIsTheLongestThatABatchWaitsForCompany() {
         var schedule = LaneSchedule(
-            lanes: LaneFixture.lanes([(0, 1)]), bounds: LaneFixture.bounds(events: 3, linger: 50))
+            lanes: LaneFixture.lanes([(0, 1)]), bounds: LaneFixture.bounds(events: 6, linger: 50))
         schedule.enqueue(LaneFixture.event(0, lane: 1, order: 1), now: 100)
         schedule.enqueue(LaneFixture.event(1, lane: 1, order: 2), now: 140)
         #expect(schedule.next(now: 149).waits(until: 150))
@@ -99,7 +99,7 @@ import Testing
         // What comes later starts a linger of its own.
         schedule.enqueue(LaneFixture.event(2, lane: 1, order: 3), now: 160)
         #expect(schedule.next(now: 170).waits(until: 210))
-        // A full batch does not wait, and what is left over goes at once.
+        // A full batch does not wait, and what is left over goes at once. It keeps up, so three are full.
         for id in 3...5 as ClosedRange<Int64> {
             schedule.enqueue(LaneFixture.event(id, lane: 1, order: UInt64(id) + 1), now: 170)
         }
