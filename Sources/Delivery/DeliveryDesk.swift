@@ -181,7 +181,7 @@ struct DeliveryDesk {
                 isOpen = destination.mayBeVisited
                 last = (index, isOpen)
             }
-            if isOpen, underway[index].count < destination.mostVisits {
+            if isOpen, underway[index].count < destination.visitLimit(trying: false) {
                 able.append(index)
             } else {
                 nextLook[index] = soon
@@ -198,10 +198,10 @@ struct DeliveryDesk {
     /// What would be taken for a destination if it were due.
     private func wanted(_ index: Int) -> Backlog.Wanted {
         let destination = service.destinations[index]
-        let isNarrow = destination.visitLimit(trying: false) <= 1
+        let limit = destination.visitLimit(trying: false)
         return Backlog.Wanted(
             legalEntity: destination.settings.legalEntity, repeated: destination.repeatedLimit != 0,
-            urgentOnly: !isNarrow && destination.mostVisits - underway[index].count <= VisitPlaces.urgent)
+            urgentOnly: limit > 1 && limit - underway[index].count <= VisitPlaces.urgent)
     }
 
     /// Takes orders as far as there are places, and as far as the budget for repeated ones goes; `inAll` are in
@@ -233,6 +233,7 @@ struct DeliveryDesk {
         } else {
             orders = try taken(.any, places.count)
         }
+        if orders.isEmpty { destination.passTry() }
         // There may be more: at once, or as soon as there is room again, which a finished visit makes.
         if limit - own > VisitPlaces.atOnce, !orders.isEmpty { nextLook[index] = .now }
         return orders.map { Taken(index: index, lease: lease, order: $0) }

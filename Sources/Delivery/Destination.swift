@@ -163,6 +163,9 @@ final class Destination: Sendable {
     /// A visit has ended.
     func visited() { server.visited() }
 
+    /// `visitLimit(trying: true)` was asked in vain: there is nothing to visit.
+    func passTry() { server.passTry() }
+
     /// Whether a call without an answer may be made once more within its visit.
     private func mayRepeat() -> Bool {
         retries.withLock { retries in

@@ -22,6 +22,12 @@ final class OdooServer: Sendable {
         /// They do not at first: of a thousand legal entities whose Odoo is away two thousand orders would be in memory
         /// before the first calls have failed.
         var works: Bool { hasAnswered && gate.breaker.name == .closed }
+
+        /// Whether somebody may try whether the server is there: nobody does already, or hangs there.
+        func admitsTry(now: Int64) -> Bool {
+            guard gate.breaker.admits(now: now), now >= trying else { return false }
+            return hasAnswered || gate.breaker.name != .closed || gate.inFlight == 0
+        }
     }
 
     private let state: Mutex<State>
@@ -41,7 +47,7 @@ final class OdooServer: Sendable {
     var limit: Int { state.withLock { $0.gate.limit.value } }
     var inFlight: Int { state.withLock { $0.gate.inFlight } }
 
-    /// Whether it has answered, and its breaker is closed: else one destination at a time tries whether it is there.
+    /// Whether visits go: else one destination at a time tries whether it is there.
     var works: Bool { state.withLock { $0.works } }
 
     /// How long one destination has to try whether the server is there, before another one may.
@@ -51,24 +57,23 @@ final class OdooServer: Sendable {
     func mayTry() -> Bool {
         state.withLock { state in
             let now = now()
-            guard state.gate.breaker.admits(now: now), now >= state.trying else { return false }
+            guard state.admitsTry(now: now) else { return false }
             state.trying = now + Self.tryInterval
             return true
         }
     }
 
-    /// A visit has ended: if it needed no call, the server is as unknown as before, and others may try.
+    /// A visit has ended: while the server has never answered, the turn to try goes to whoever asks next.
     func visited() {
         state.withLock { if !$0.hasAnswered, $0.gate.breaker.name == .closed { $0.trying = 0 } }
     }
 
+    /// Whoever had the turn to try found nothing to try with.
+    func passTry() { state.withLock { $0.trying = 0 } }
+
     /// Whether visits go, or one that tries whether the server is there might.
     var mayBeVisited: Bool {
-        state.withLock { state in
-            if state.works { return true }
-            let now = now()
-            return state.gate.breaker.admits(now: now) && now >= state.trying
-        }
+        state.withLock { $0.works || $0.admitsTry(now: now()) }
     }
 
     /// Waits for the turn of a call; false: it is not to be made.

@@ -10,7 +10,8 @@ struct VisitPlaces: Equatable, Sendable {
     /// How many of a destination's places only urgent orders may have: they never wait for a place.
     static let urgent = 20
 
-    /// Orders that a destination may have in delivery before it has answered for the first time, urgent ones included.
+    /// Orders that a destination may have in delivery before its server has answered for the first time: half of them
+    /// urgent ones.
     static let first = 2 * urgent
 
     /// Orders that may be taken now.

@@ -55,12 +55,6 @@ public struct DeadLetterAnswer: Equatable, Sendable {
         self.refusals = refusals
         self.isSpent = isSpent
     }
-
-    fileprivate mutating func refuse(_ error: KafkaError) {
-        if error.isFatal || error.code == .fatal { isSpent = true }
-        let refusal = error.description
-        if refusals.count < 3, !refusals.contains(refusal) { refusals.append(refusal) }
-    }
 }
 
 /// Writes dead letters to their topic, with the headers that Kafka Connect gives its own, so that the same tools read
@@ -101,26 +95,33 @@ public struct DeadLetterProducer: ~Copyable {
     ///
     /// A value that is too large for the topic is cut to its beginning, which the header `sluice.value.bytes` tells.
     public func produce(_ records: [DeadLetterRecord], within bound: Duration) -> DeadLetterAnswer {
-        var answer = DeadLetterAnswer(acknowledged: [Bool](repeating: false, count: records.count))
+        var acknowledged = [Bool](repeating: false, count: records.count)
+        var failures: [KafkaError] = []
         let end = ContinuousClock.now.advanced(by: bound)
-        let tooLarge = attempt(records, Array(records.indices), cut: false, until: end, &answer)
+        let tooLarge = attempt(records, Array(records.indices), cut: false, until: end, &acknowledged, &failures)
         if !tooLarge.isEmpty {
-            _ = attempt(records, tooLarge, cut: true, until: end, &answer)
+            _ = attempt(records, tooLarge, cut: true, until: end, &acknowledged, &failures)
         }
+        let fatal = producer.fatalError
         let troubles = producer.takeErrors()
-        if answer.acknowledged.contains(false) { for trouble in troubles { answer.refuse(trouble) } }
-        if let fatal = producer.fatalError { answer.refuse(fatal) }
-        return answer
+        var refusals: [String] = []
+        if acknowledged.contains(false) {
+            // What the client says of itself explains more than that a record was given up.
+            for error in [fatal].compactMap(\.self) + troubles + failures where refusals.count < 3 {
+                if !refusals.contains(error.description) { refusals.append(error.description) }
+            }
+        }
+        return DeadLetterAnswer(acknowledged: acknowledged, refusals: refusals, isSpent: fatal != nil)
     }
 
     /// Produces the records at `indexes`; returns those that are too large.
     private func attempt(
         _ records: [DeadLetterRecord], _ indexes: [Int], cut: Bool, until end: ContinuousClock.Instant,
-        _ answer: inout DeadLetterAnswer
+        _ acknowledged: inout [Bool], _ failures: inout [KafkaError]
     ) -> [Int] {
         var tooLarge: [Int] = []
         func failed(_ index: Int, _ error: KafkaError) {
-            if error.code == .messageTooLarge { tooLarge.append(index) } else { answer.refuse(error) }
+            if !cut, error.code == .messageTooLarge { tooLarge.append(index) } else { failures.append(error) }
         }
         for index in indexes {
             let record = Self.outgoing(records[index], topic: topic, cut: cut)
@@ -139,11 +140,11 @@ public struct DeadLetterProducer: ~Copyable {
         }
         // What has no answer by the end is given up here, so that no report of it comes in a later call.
         if !producer.flush(within: max(.zero, end - ContinuousClock.now)) { producer.purge() }
-        for report in producer.takeReports() where answer.acknowledged.indices.contains(report.token) {
+        for report in producer.takeReports() where acknowledged.indices.contains(report.token) {
             if let error = report.error {
                 failed(report.token, error)
             } else {
-                answer.acknowledged[report.token] = true
+                acknowledged[report.token] = true
             }
         }
         return tooLarge

@@ -31,7 +31,8 @@ public struct IngestSettings: Sendable {
     public var drainDeadline: Duration = .seconds(10)
     /// How long the commit before giving up partitions, and leaving the group, may take (each).
     public var closeBound: Duration = .seconds(3)
-    /// Records that are polled and not ledgered, over all partitions, at which polling pauses: 16 bytes each.
+    /// Records that are polled and not ledgered, over all partitions, at which polling pauses: 4 bytes each,
+    /// 20 in a log with a gap behind every record.
     ///
     /// Large, because one waiting record holds up the ledger of its partition while all others behind it go on.
     public var maximumOpenRecords = 2_000_000

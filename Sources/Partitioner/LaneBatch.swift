@@ -12,7 +12,7 @@ public struct LaneBounds: Sendable {
     public var batchEvents: Int
     /// Bytes of one batch at most.
     public var batchBytes: Int
-    /// The same while somebody does, who waits until a batch of the others is done.
+    /// Events of one batch at most, while somebody keeps up, who waits until a batch of the others is done.
     var sharedBatchEvents: Int { max(1, batchEvents / 2) }
     /// Events at which a batch ends that somebody who keeps up shares with those who do not.
     var promptBatchEvents: Int { batchEvents / 4 }

@@ -274,8 +274,9 @@ public struct LaneSchedule: Sendable {
             batch.charge(turn.party, cost)
             queues[turn.queue].isActive = queues[turn.queue].canGo
             shares.took(turn, cost: cost, hasMore: queues[turn.queue].isActive)
-            // Nobody waits for a dead letter.
-            if turn.party > 0, !shares.hasWork(turn.party) { batch.notePrompt(batch.items.count - before) }
+            // Nobody waits for a dead letter, and what is set aside waits for its own order.
+            let isAll = queues[turn.queue].setAside == 0 && !shares.hasWork(turn.party)
+            if turn.party > 0, isAll { batch.notePrompt(batch.items.count - before) }
         }
         // A batch that is not full has taken all that could go: then the next event or completion sets the time.
         self.dueAt = batch.isFull(bounds) ? Int64.min : nil

@@ -2,7 +2,8 @@
 ///
 /// Always changed in place: a copy of it would share, and then copy, its ring.
 struct LedgerPartition {
-    /// So many counts, or twice what they come to, are added up before there are more.
+    /// Counts are added up when there are so many, then when they have doubled: their memory is bounded by the legal
+    /// entities, not by the records.
     private static let runsAtOnce = 4096
 
     /// The assignment.
@@ -37,7 +38,7 @@ struct LedgerPartition {
         if let end, offset < end { return false }
         if next == nil { next = offset }
         end = offset + 1
-        open.append(.init(offset: offset, entity: entity, isDone: false))
+        open.append(offset, entity: entity)
         inFlight += 1
         return true
     }

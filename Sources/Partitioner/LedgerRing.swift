@@ -45,14 +45,13 @@ struct LedgerRing {
             entity: Int32(bitPattern: marks[head] & ~Self.doneBit) - 1, isDone: marks[head] & Self.doneBit != 0)
     }
 
-    /// Adds a record behind the newest.
-    mutating func append(_ entry: Entry) {
+    /// Adds a record that is not done behind the newest.
+    mutating func append(_ offset: Int64, entity: Int32) {
         let number = oldest + count
         let next = stretches.last.map { $0.offset + Int64(number - $0.number) }
-        if next != entry.offset { stretches.append(Stretch(offset: entry.offset, number: number)) }
+        if next != offset { stretches.append(Stretch(offset: offset, number: number)) }
         if count == marks.count { grow() }
-        let mark = UInt32(bitPattern: entry.entity + 1) & ~Self.doneBit
-        marks[(head + count) & (marks.count - 1)] = entry.isDone ? mark | Self.doneBit : mark
+        marks[(head + count) & (marks.count - 1)] = UInt32(bitPattern: entity + 1) & ~Self.doneBit
         count += 1
     }
 
@@ -63,7 +62,7 @@ struct LedgerRing {
         count -= 1
         oldest += 1
         if count == 0 {
-            stretches = []
+            stretches.removeAll(keepingCapacity: marks.count <= Self.keptCapacity)
             firstStretch = 0
             guard marks.count > Self.keptCapacity else { return }
             marks = []

@@ -65,7 +65,7 @@ final class DeadLetterLoop: Sendable {
             producer = try DeadLetterProducer(brokers: brokers, topic: topic, options: options)
         } catch {
             log.error("dead_letters.refused", [("reason", .text(error.description))])
-            return false
+            return pause(.seconds(5))
         }
         while pause(.seconds(1)) {
             do throws(PostgresError) {
