@@ -69,9 +69,12 @@ func makeClient(
     var text = [CChar](repeating: 0, count: 512)
     guard let handle = unsafe rd_kafka_new(kind, conf, &text, text.count) else {
         unsafe rd_kafka_conf_destroy(conf)
-        let end = text.firstIndex(of: 0) ?? text.count
-        let detail = String(decoding: text[..<end].map { UInt8(bitPattern: $0) }, as: UTF8.self)
-        throw KafkaError(.invalidArgument, "creating a client", detail: detail)
+        throw KafkaError(.invalidArgument, "creating a client", detail: words(text))
     }
     return unsafe handle
+}
+
+/// What the library wrote into `text`: up to the first NUL.
+func words(_ text: [CChar]) -> String {
+    String(decoding: text.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
 }

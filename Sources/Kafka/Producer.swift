@@ -125,11 +125,10 @@ public struct DeliveryReport: Equatable, Sendable {
 
     /// Why the client can go no further and must be replaced; nil: it can.
     public var fatalError: KafkaError? {
-        var words = [CChar](repeating: 0, count: 512)
-        let code = unsafe rd_kafka_fatal_error(handle, &words, words.count)
+        var text = [CChar](repeating: 0, count: 512)
+        let code = unsafe rd_kafka_fatal_error(handle, &text, text.count)
         guard code != RD_KAFKA_RESP_ERR_NO_ERROR else { return nil }
-        let detail = String(decoding: words.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
-        return KafkaError(code, "producing", detail: detail, isFatal: true)
+        return KafkaError(code, "producing", detail: words(text), isFatal: true)
     }
 
     /// Records acknowledged by the brokers so far.

@@ -10,14 +10,14 @@ public struct LaneBounds: Sendable {
     public var blockedBytes: Int
     /// Events of one batch at most, while nobody keeps up.
     public var batchEvents: Int
-    /// Bytes of one batch at most.
-    public var batchBytes: Int
     /// Events of one batch at most, while somebody keeps up, who waits until a batch of the others is done.
     var sharedBatchEvents: Int { max(1, batchEvents / 2) }
     /// Events at which a batch ends that somebody who keeps up shares with those who do not.
     var promptBatchEvents: Int { batchEvents / 4 }
     /// For how long somebody counts who was seen to keep up, in microseconds.
     static let keptUpFor: Int64 = 1_000_000
+    /// Bytes of one batch at most.
+    public var batchBytes: Int
     /// How long the first event of a batch may wait for company, in microseconds.
     public var linger: Int64
     /// How long no batch may end, while some are in flight, before all lanes count as blocked, in microseconds; nil:

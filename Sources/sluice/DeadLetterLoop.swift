@@ -71,11 +71,9 @@ final class DeadLetterLoop: Sendable {
             do throws(PostgresError) {
                 var session = try Connection(connection)
                 while true {
-                    switch try bite(&session, producer) {
-                    case .more: continue
-                    case .spent: return pause(.seconds(2))
-                    case .end: return false
-                    }
+                    let next = try bite(&session, producer)
+                    guard pause(next.wait) else { return false }
+                    if next.isSpent { return true }
                 }
             } catch {
                 log.warning("dead_letters.store_away", [("store", .text(store)), ("reason", .text(error.message))])
@@ -85,19 +83,12 @@ final class DeadLetterLoop: Sendable {
         return false
     }
 
-    private enum Bite {
-        case more
-        /// The client can go no further.
-        case spent
-        /// The loop has to end.
-        case end
-    }
-
+    /// One bite; returns how long to wait before the next, and whether that needs another client.
     private func bite(
         _ connection: inout Connection, _ producer: borrowing DeadLetterProducer
-    ) throws(PostgresError) -> Bite {
+    ) throws(PostgresError) -> (wait: Duration, isSpent: Bool) {
         let due = try DeadLetterFeed.due(limit: Self.bite, &connection)
-        guard !due.isEmpty else { return pause(.milliseconds(500)) ? .more : .end }
+        guard !due.isEmpty else { return (.milliseconds(500), false) }
         let records = due.map {
             DeadLetterRecord(
                 source: SourcePartition(topic: $0.topic, partition: $0.partition), offset: $0.offset,
@@ -107,14 +98,13 @@ final class DeadLetterLoop: Sendable {
         }
         let answer = producer.produce(records, within: .seconds(10))
         try DeadLetterFeed.markProduced(zip(due, answer.acknowledged).filter(\.1).map(\.0), &connection)
-        guard answer.acknowledged.contains(false) else { return pause(.zero) ? .more : .end }
+        guard answer.acknowledged.contains(false) else { return (.zero, false) }
         log.warning(
             "dead_letters.not_acknowledged",
             [
                 ("topic", .text(topic)), ("reason", .text(answer.refusals.joined(separator: "; "))),
                 ("remedy", "the rows stay and are produced again"),
             ])
-        if answer.isSpent { return .spent }
-        return pause(.seconds(2)) ? .more : .end
+        return (.seconds(2), answer.isSpent)
     }
 }

@@ -7,6 +7,7 @@ extension PipelineTests {
     /// A broker that asks for rights.
     @Suite(.enabled(if: BrokerKinds.hasKafka, Comment(rawValue: BrokerKinds.reason)))
     struct KafkaRightsTests {
+        private static let home = ProcessInfo.processInfo.environment["KAFKA_HOME"] ?? ""
         private static let user = "sluice"
         private static let passwordVariable = "SLUICE_TEST_KAFKA_PASSWORD"
         private static let password = "for-a-broker-of-this-test"
@@ -16,8 +17,7 @@ extension PipelineTests {
         private let stage: Stage
 
         init() throws {
-            let home = ProcessInfo.processInfo.environment["KAFKA_HOME"] ?? ""
-            broker = try EmbeddedBroker(kafkaHome: home, guardedUser: Self.user, password: Self.password)
+            broker = try EmbeddedBroker(kafkaHome: Self.home, guardedUser: Self.user, password: Self.password)
             let open = try #require(broker.bootstrapServers.first)
             let guarded = try #require(broker.guardedServers?.first)
             stage = try Stage(brokers: open, isRealKafka: true, isShared: true)
@@ -38,7 +38,9 @@ extension PipelineTests {
         ///
         /// Without it nothing is read and the log says why; once it is granted the same process goes on by itself.
         @Test func theRightsInTheManualAreEnough() throws {
-            for topic in try topics() + ["sluice.dead-letters"] { try broker.createTopic(topic, partitions: 4) }
+            for topic in DemoConfiguration.topics + ["sluice.dead-letters"] {
+                try broker.createTopic(topic, partitions: 4)
+            }
             let sender = try Self.workload.send(to: stage, rate: 200)
             try #require(eventually(within: Program.patience) { !sender.isRunning }, sender.report)
             let first = try stage.run()
@@ -67,11 +69,9 @@ extension PipelineTests {
 
         /// The commands of the manual, as they stand there; the one for topics for each of them.
         private func grant() throws {
-            let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appending(path: "../..")
-            let manual = try String(contentsOf: root.appending(path: "docs/OPERATIONS.md"), encoding: .utf8)
+            let manual = try String(contentsOfFile: Judges.root + "/docs/OPERATIONS.md", encoding: .utf8)
             let commands = manual.split(separator: "\n").filter { $0.hasPrefix("kafka-acls.sh ") }
             try #require(commands.count == 3)
-            let topics = try self.topics()
             for command in commands {
                 var words = command.prefix { $0 != "#" }.split(separator: " ").map(String.init)
                 words = words.map { $0 == "…" ? broker.bootstrapServers.joined(separator: ",") : $0 }
@@ -80,33 +80,16 @@ extension PipelineTests {
                     try run(words)
                     continue
                 }
-                for topic in topics {
+                for topic in DemoConfiguration.topics {
                     words[place] = topic
                     try run(words)
                 }
             }
         }
 
-        private func topics() throws -> [String] {
-            let folder = stage.configuration + "/channels"
-            var topics: Set<String> = []
-            for file in try FileManager.default.contentsOfDirectory(atPath: folder) {
-                let text = try String(contentsOfFile: "\(folder)/\(file)", encoding: .utf8)
-                let list = try #require(text.firstMatch(of: #/topics: \[([^\]]*)\]/#)?.1, "\(file)")
-                topics.formUnion(list.matches(of: #/"([^"]+)"/#).map { String($0.1) })
-            }
-            return topics.sorted()
-        }
-
         private func run(_ words: [String]) throws {
-            let process = Process()
-            let home = ProcessInfo.processInfo.environment["KAFKA_HOME"] ?? ""
-            process.executableURL = URL(fileURLWithPath: "\(home)/bin/\(words[0])")
-            process.arguments = Array(words.dropFirst())
-            process.standardOutput = FileHandle.nullDevice
-            try process.run()
-            process.waitUntilExit()
-            #expect(process.terminationStatus == 0, "\(words)")
+            let (status, output) = try Judges.run("\(Self.home)/bin/\(words[0])", Array(words.dropFirst()))
+            #expect(status == 0, "\(words): \(output)")
         }
     }
 }
