@@ -213,7 +213,7 @@ import Testing
         let server = try VisitedOdoo()
         defer { server.remove() }
         // Longer than a busy machine needs to bring all visits to the next call.
-        let odoo = OdooOrders(api: server.api(), company: Self.company, linger: .milliseconds(250))
+        let odoo = OdooOrders(api: server.api(), company: Self.company, linger: .seconds(1))
         let orders = (0..<40).map { number in
             var order = life("MANY-\(number)")
             if number == 7 { order.lines[0].quantity = "a few" }

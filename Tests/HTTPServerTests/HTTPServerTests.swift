@@ -37,7 +37,7 @@ private let hasIPv6: Bool = {
 }()
 
 /// The server over real sockets: what clients see, and that none of them can hold it up.
-@Suite(.timeLimit(.minutes(2))) struct HTTPServerTests {
+@Suite(.timeLimit(.minutes(10))) struct HTTPServerTests {
     @Test func replyHasTheFixedHeaders() throws {
         let server = try serve()
         let (text, end) = exchange(server, get)
@@ -230,7 +230,7 @@ private let hasIPv6: Bool = {
 }
 
 /// Slow, silent and many clients.
-@Suite(.timeLimit(.minutes(2))) struct SlowClientTests {
+@Suite(.timeLimit(.minutes(10))) struct SlowClientTests {
     /// Goal: a client that sends a byte now and then is cut by the deadline of the whole head, not of one byte.
     @Test func drippingClientIsCut() throws {
         var limits = HTTPLimits()

@@ -182,7 +182,7 @@ import Testing
                 source: SourcePartition(topic: "orders", partition: 0), offset: 7, loggedAt: nil, channel: "",
                 reason: .unknownLegalEntity, detail: "/legal_entity: not configured", key: nil, value: nil),
         ]
-        #expect(producer.produce(letters, within: .seconds(30)) == DeadLetterAnswer(acknowledged: [true, true]))
+        #expect(producer.produce(letters, within: patience) == DeadLetterAnswer(acknowledged: [true, true]))
 
         var consumer = try Consumer(
             broker.clientSettings([
@@ -227,7 +227,7 @@ import Testing
             source: SourcePartition(topic: "orders", partition: 0), offset: 1, loggedAt: nil, channel: "",
             reason: .tooLarge, detail: "2000000 bytes", key: nil, value: [UInt8](repeating: 1, count: 2_000_000))
         let producer = try DeadLetterProducer(brokers: broker.bootstrapServers, topic: "letters")
-        #expect(producer.produce([large], within: .seconds(30)) == DeadLetterAnswer(acknowledged: [true]))
+        #expect(producer.produce([large], within: patience) == DeadLetterAnswer(acknowledged: [true]))
         let nowhere = try DeadLetterProducer(brokers: ["127.0.0.1:1"], topic: "letters")
         let answer = nowhere.produce([large], within: .milliseconds(300))
         #expect(answer.acknowledged == [false] && !answer.refusals.isEmpty && !answer.isSpent, "\(answer)")

@@ -144,7 +144,7 @@ import Testing
     private func trim(_ broker: EmbeddedBroker, _ topic: String, before offset: Int64) throws {
         guard broker.mock == nil else { return try broker.produce(events(topic, 8, bytes: 900_000)) }
         let admin = try Admin(broker.clientSettings())
-        try admin.deleteRecords(of: TopicPartition(topic, 0), before: offset, within: .seconds(30))
+        try admin.deleteRecords(of: TopicPartition(topic, 0), before: offset, within: patience)
     }
 
     /// Goal: what retention removed before it was read is counted, told, and no lag.

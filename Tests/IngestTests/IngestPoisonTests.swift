@@ -77,7 +77,7 @@ import Testing
         let sources = (0...2).map { TopicPartition(topic, $0) }
         // Beside other tests the library takes its time to connect again.
         func reaches(_ offsets: [Int64]) throws -> Bool {
-            try eventually(within: .seconds(120)) { try broker.committed(group, sources) == offsets }
+            try eventually { try broker.committed(group, sources) == offsets }
         }
         #expect(try reaches([5, 4, 4]), "\(fixture.log.text)")
         // While all of it is running, one at the end of its log.
@@ -121,7 +121,7 @@ import Testing
         for count in 1...5 {
             let start = ContinuousClock.now
             try broker.produce([giant], settings: ["message.max.bytes": "10000000"])
-            let isFound = try eventually(within: .seconds(120)) {
+            let isFound = try eventually {
                 try produce()
                 return letters(fixture).count == count
             }
@@ -129,10 +129,10 @@ import Testing
             took.append(Int((ContinuousClock.now - start) / .milliseconds(1)))
             let seen = fixture.sink.taken.count
             try produce()
-            #expect(eventually(within: .seconds(60)) { fixture.sink.taken.count > seen })
+            #expect(eventually { fixture.sink.taken.count > seen })
         }
         print("giants (\(kind.name)): stepped over after \(took) ms")
-        let isFlushed = load.flush(within: .seconds(30))
+        let isFlushed = load.flush(within: patience)
         #expect(isFlushed)
         #expect(letters(fixture).allSatisfy { $0.reason == .tooLarge })
         #expect(Set(letters(fixture).map(\.source.partition)).count == 1)
@@ -204,7 +204,7 @@ import Testing
         fixture.sink.complete(always: true)
         try fixture.service.start()
         #expect(
-            try eventually(within: .seconds(60)) { try broker.committed("g", [TopicPartition("t", 0)]) == [3000] })
+            try eventually { try broker.committed("g", [TopicPartition("t", 0)]) == [3000] })
         #expect(fixture.sink.offsets == Array(0..<3000))
         #expect(fixture.service.stop())
     }

@@ -69,11 +69,11 @@ import Testing
         let second = IngestFixture(broker, topics: [topic], group: group, store: store, change: patience)
         second.sink.complete(always: true)
         try second.service.start()
-        #expect(eventually(within: .seconds(60)) { second.sink.taken.count == 5 }, "\(first.log.text)")
+        #expect(eventually { second.sink.taken.count == 5 }, "\(first.log.text)")
         #expect(first.log.has("partition.revoked_undrained"), "\(first.log.text)")
         // Its own end does not wait for it either.
         #expect(!first.service.stop(), "\(first.log.text)")
-        #expect(eventually(within: .seconds(60)) { second.sink.taken.count == 10 }, "\(second.log.text)")
+        #expect(eventually { second.sink.taken.count == 10 }, "\(second.log.text)")
         for source in sources {
             #expect(try eventually { try broker.committed(group, [TopicPartition(topic, source.partition)]) == [6] })
         }

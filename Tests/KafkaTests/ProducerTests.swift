@@ -9,7 +9,7 @@ import Testing
         try broker.createTopic("reports", partitions: 1)
         let producer = try Producer(broker.clientSettings(), reports: true)
         for token in 0..<10 { try producer.produce(OutgoingRecord(topic: "reports", value: [1]), token: token) }
-        #expect(producer.flush(within: .seconds(30)) == true)
+        #expect(producer.flush(within: patience) == true)
         #expect(producer.takeReports().sorted { $0.token < $1.token }.map(\.offset) == Array(0..<10))
         #expect(producer.delivered == 10)
         #expect(producer.failed == 0)
@@ -19,7 +19,7 @@ import Testing
         let producer = try Producer(
             ClientSettings(["bootstrap.servers": "127.0.0.1:1", "message.timeout.ms": "50"]), reports: true)
         try producer.produce(OutgoingRecord(topic: "t", value: [1]), token: 4)
-        #expect(producer.flush(within: .seconds(30)) == true)
+        #expect(producer.flush(within: patience) == true)
         let reports = producer.takeReports()
         #expect(reports.map(\.token) == [4])
         #expect(reports.first?.error != nil)
@@ -54,7 +54,7 @@ import Testing
         try broker.createTopic(topic, partitions: 3, settings: ["message.timestamp.type": "LogAppendTime"])
         try broker.createTopic(topic, partitions: 3)
         let admin = try Admin(broker.clientSettings())
-        #expect(admin.waitForTopics([topic], within: .seconds(30)) == true)
-        #expect(try admin.topics(within: .seconds(10)).first { $0.name == topic }?.partitions == 3)
+        #expect(admin.waitForTopics([topic], within: patience) == true)
+        #expect(try admin.topics(within: patience).first { $0.name == topic }?.partitions == 3)
     }
 }

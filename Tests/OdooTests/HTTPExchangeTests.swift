@@ -22,7 +22,7 @@ enum Way: CaseIterable, Sendable {
 /// What URLSession does by itself and must not: follow redirects, wait for ever, keep cookies, drop bad headers.
 @Suite struct HTTPExchangeTests {
     private func api(
-        _ way: Way, _ port: Int, key: String = "SECRET", deadline: Duration = .seconds(20)
+        _ way: Way, _ port: Int, key: String = "SECRET", deadline: Duration = .seconds(120)
     ) -> JSON2API {
         JSON2API(
             url: "http://127.0.0.1:\(port)", database: "db", key: key, deadline: deadline, exchange: way.exchange())
@@ -172,6 +172,6 @@ final class Drip: Sendable {
 
     var port: Int { server.port }
     func whenAsked() async { for await _ in asked {} }
-    func waitUntilClientLeft() -> Bool { left.wait(timeout: .now() + 20) == .success }
+    func waitUntilClientLeft() -> Bool { left.wait(timeout: .now() + 120) == .success }
     func stop() { server.stop() }
 }

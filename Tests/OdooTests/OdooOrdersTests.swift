@@ -274,12 +274,12 @@ final class TestOdoo: Sendable {
     }
 
     func api(key: String = "KEY", database: String = "standin") -> JSON2API {
-        JSON2API(url: standIn.url, database: database, key: key, deadline: .seconds(30), exchange: exchange)
+        JSON2API(url: standIn.url, database: database, key: key, deadline: .seconds(120), exchange: exchange)
     }
 
     func rpc(key: String = "KEY", database: String = "standin") -> JSONRPCAPI {
         JSONRPCAPI(
-            url: standIn.url, database: database, login: "api", key: key, deadline: .seconds(30), exchange: exchange)
+            url: standIn.url, database: database, login: "api", key: key, deadline: .seconds(120), exchange: exchange)
     }
 
     func orders(

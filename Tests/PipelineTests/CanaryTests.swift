@@ -63,10 +63,10 @@ extension PipelineTests {
                 try producer.produce(
                     OutgoingRecord(topic: "portal.orders", partition: 0, key: Array(Self.personal.utf8), value: value))
             }
-            let isSent = producer.flush(within: .seconds(30))
+            let isSent = producer.flush(within: patience)
             #expect(isSent)
             let count = Int64(records.count)
-            try #require(eventually(within: Program.patience) { stage.outcomes == count }, pipeline.report)
+            try #require(eventually { stage.outcomes == count }, pipeline.report)
             _ = try pipeline.waitForLog("delivery.destination_refuses")
 
             // The marks did come in.

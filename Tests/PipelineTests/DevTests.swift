@@ -11,7 +11,7 @@ extension PipelineTests {
             let part = try Program(["dev", "broker", "--topic", "one:1", "--topic", "three:3"])
             let servers = try #require(try part.answer()["bootstrap_servers"] as? String)
             let admin = try Admin(ClientSettings(["bootstrap.servers": servers]))
-            let topics = try admin.topics(within: .seconds(20)).map { "\($0.name):\($0.partitions)" }
+            let topics = try admin.topics(within: patience).map { "\($0.name):\($0.partitions)" }
             #expect(topics.sorted() == ["one:1", "three:3"])
             part.terminate()
             #expect(try part.exitCode() == 0, part.report)

@@ -65,7 +65,7 @@ extension PipelineTests {
                 try producer.produce(
                     OutgoingRecord(topic: Self.topic, partition: 1, key: Array("k\(index)".utf8), value: one.value))
             }
-            let isSent = producer.flush(within: .seconds(30))
+            let isSent = producer.flush(within: patience)
             let failures = producer.takeReports().compactMap(\.error)
             #expect(isSent && failures == [])
             let count = Int64(Self.cases.count)
@@ -96,7 +96,7 @@ extension PipelineTests {
         private func expectDeadLettersInTheirTopic(_ stage: Stage, _ pipeline: Program) throws {
             let expected = Self.cases.enumerated().compactMap { offset, one in one.reason.map { (offset, $0) } }
             try #require(
-                eventually(within: Program.patience) {
+                eventually {
                     stage.number("SELECT count(*) FROM dead_letters WHERE produced_at IS NOT NULL") == expected.count
                 }, pipeline.report)
             var found: [Int: [String: String]] = [:]
@@ -108,7 +108,7 @@ extension PipelineTests {
                     "auto.offset.reset": "earliest",
                 ]))
             try reader.assign((0..<4).map { PartitionOffset(TopicPartition("sluice.dead-letters", Int32($0)), 0) })
-            _ = eventually(within: Program.patience) {
+            _ = eventually {
                 _ = reader.poll(PollBound(wait: .milliseconds(100), count: 100, bytes: 10 << 20)) { message in
                     records += 1
                     var headers: [String: String] = [:]

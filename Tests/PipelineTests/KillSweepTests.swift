@@ -212,7 +212,7 @@ extension Stage {
             ledgers.map { (TopicPartition($0[0], Int32($0[1]) ?? -1), Int64($0[2]) ?? -1) }, uniquingKeysWith: max)
         let reader = try Consumer(ClientSettings(["bootstrap.servers": brokers, "group.id": DemoConfiguration.group]))
         let sources = DemoConfiguration.topics.flatMap { topic in (0..<Int32(4)).map { TopicPartition(topic, $0) } }
-        for place in try reader.committed(sources, within: .seconds(10)) where place.offset > next[place.source] ?? 0 {
+        for place in try reader.committed(sources, within: patience) where place.offset > next[place.source] ?? 0 {
             found.committedBeyondLedger.append("\(place.source) \(place.offset)")
         }
         return found

@@ -48,7 +48,7 @@ extension PipelineTests {
                 // Some die with their first batch, some a while later, while Odoo is being called.
                 let enough = before + Int64([1, 60, 120][kill % 3])
                 try #require(
-                    eventually(within: Program.patience) { stage.outcomes >= enough || !sender.isRunning },
+                    eventually { stage.outcomes >= enough || !sender.isRunning },
                     pipeline.report)
                 try pipeline.killAtOnce()
             }
@@ -79,7 +79,7 @@ extension PipelineTests {
             let stage = try Stage(odooLatency: "20")
             let sender = try stage.sendTraffic(orders: Self.orders, seed: Self.seed, rate: 400)
             let first = try stage.run()
-            try #require(eventually(within: Program.patience) { stage.outcomes > 200 }, first.report)
+            try #require(eventually { stage.outcomes > 200 }, first.report)
             first.terminate()
             // shutdown_timeout is 10 s.
             #expect(try first.exitCode(within: .seconds(12)) == 0, first.report)
@@ -94,7 +94,7 @@ extension PipelineTests {
             let page = try #require(WebPage.get(try stage.port(of: second), "/metrics"))
             #expect(page.samples("sluice_redelivered_records_total").reduce(0) { $0 + $1.value } == 0)
             second.terminate()
-            #expect(try second.exitCode(within: .seconds(12)) == 0, second.report)
+            #expect(try second.exitCode() == 0, second.report)
         }
     }
 }

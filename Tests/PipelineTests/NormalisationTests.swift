@@ -59,7 +59,7 @@ extension PipelineTests {
             let pipeline = try stage.run()
             let producer = try Producer(ClientSettings(["bootstrap.servers": stage.brokers]))
             for record in Self.records { try producer.produce(record) }
-            #expect(producer.flush(within: .seconds(30)) && producer.failed == 0)
+            #expect(producer.flush(within: patience) && producer.failed == 0)
             try stage.waitUntilSettled(Int64(Self.records.count), pipeline)
             _ = try stage.balancedBooks(Int64(Self.records.count))
 

@@ -17,7 +17,7 @@ extension PipelineTests {
                     "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
                     "--user-data-dir=\(folder.path)", "--enable-logging=stderr", "--virtual-time-budget=12000",
                 ] + arguments + ["--dump-dom", url], executable: try #require(chromium))
-            #expect(try browser.exitCode(within: .seconds(90)) == 0, browser.report)
+            #expect(try browser.exitCode() == 0, browser.report)
             return (browser.output, browser.errors)
         }
 

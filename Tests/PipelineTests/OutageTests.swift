@@ -35,7 +35,7 @@ extension PipelineTests {
             #expect(WebPage.get(port, "/livez")?.status == 200)
             mock.setUp(broker: 1)
             try #require(
-                eventually(within: Program.patience) { WebPage.get(port, "/readyz")?.status == 200 }, pipeline.report)
+                eventually { WebPage.get(port, "/readyz")?.status == 200 }, pipeline.report)
             let first = try stage.sent(by: try stage.sendTraffic(orders: 20, seed: 7, rate: 5000))
             try stage.waitUntilSettled(first, pipeline)
 

@@ -11,7 +11,7 @@ extension PipelineTests {
             let sender = try stage.sendTraffic(orders: 150, seed: 11, rate: 300)
             let first = try stage.run()
             try #require(
-                eventually(within: Program.patience) { stage.number("SELECT count(*) FROM deliveries") > 5 },
+                eventually { stage.number("SELECT count(*) FROM deliveries") > 5 },
                 first.report)
             let second = try stage.run()
             _ = try second.waitForLog("http.listening")
@@ -23,7 +23,7 @@ extension PipelineTests {
             #expect(ContinuousClock.now - before < .seconds(20))
             #expect(stage.number("SELECT min(epoch) FROM delivery_owners") == owner + 1)
             let delivered = stage.number("SELECT count(*) FROM deliveries")
-            _ = eventually(within: Program.patience) {
+            _ = eventually {
                 stage.number("SELECT count(*) FROM deliveries") > delivered
             }
             first.resume()

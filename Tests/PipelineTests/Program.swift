@@ -4,9 +4,6 @@ import Testing
 
 /// The built `sluice` in a process of its own, or another program; its output goes to files that tests look into.
 final class Program {
-    /// Longest wait for anything; who hits it fails with what was printed.
-    static let patience: Duration = .seconds(40)
-
     /// The executable that was built beside the tests.
     static let sluice: String = {
         let tests = (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? ""

@@ -35,7 +35,7 @@ extension PipelineTests {
                         "--web.listen-address=127.0.0.1:0", "--log.level=info",
                     ], executable: try #require(Judges.prometheus))
                 var found: Int?
-                _ = eventually(within: Program.patience) {
+                _ = eventually {
                     found = program.errors.firstMatch(of: /msg="Listening on" address=127.0.0.1:([0-9]+)/)
                         .flatMap { Int($0.1) }
                     return found != nil || !program.isRunning
@@ -105,7 +105,7 @@ extension PipelineTests {
             let queries = try Self.queries()
             #expect(queries.count > 40)
             var silent = queries.filter { !Self.optional.contains($0.panel) }
-            _ = eventually(within: Program.patience) {
+            _ = eventually {
                 silent.removeAll { (server.series($0.query) ?? 0) > 0 }
                 return silent.isEmpty
             }

@@ -73,7 +73,7 @@ extension PipelineTests {
             let sender = try stage.sendTraffic(orders: 60, seed: 5, rate: 5000)
             try stage.waitUntilSettled(try stage.sent(by: sender), pipeline)
             // The store's gauges are read every fifteen seconds.
-            let isRead = eventually(within: Program.patience) {
+            let isRead = eventually {
                 let page = WebPage.get(port, "/metrics")
                 return page?.samples("sluice_orders_in_state").contains { $0.value > 0 } == true
                     && page?.samples("sluice_business_exceptions_open").isEmpty == false

@@ -137,7 +137,7 @@ final class Stage {
     ///
     /// An order that was cancelled while nobody knows whether it was created (its visit was killed) is watched for
     /// three minutes, because Odoo may still do what it was asked: that one does not count.
-    func waitUntilSettled(_ sent: Int64, _ program: Program, within bound: Duration = Program.patience) throws {
+    func waitUntilSettled(_ sent: Int64, _ program: Program, within bound: Duration = patience) throws {
         let sql = """
             SELECT (SELECT count(*) FROM outcomes)
                 - 1000000 * (

@@ -34,7 +34,7 @@ extension PipelineTests {
                         kills += 1
                     } else {
                         program.terminate()
-                        #expect(try program.exitCode(within: .seconds(15)) == 0, program.report)
+                        #expect(try program.exitCode() == 0, program.report)
                         terms += 1
                     }
                     running[slot] = nil
@@ -47,7 +47,7 @@ extension PipelineTests {
                 _ = eventually(within: .milliseconds(pause)) { ContinuousClock.now >= end }
             }
             let last = try running.compactMap { $0 }.first ?? stage.run()
-            let result = try workload.end(stage, sender, last, within: .seconds(Self.seconds + 60))
+            let result = try workload.end(stage, sender, last, within: patience + .seconds(Self.seconds))
             expectSame(result, calm, seed)
             print("storm: seed \(seed), \(result.sent) records, \(starts) starts, \(terms) terms, \(kills) kills")
         }

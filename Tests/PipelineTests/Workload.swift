@@ -11,7 +11,7 @@ struct Workload {
     var portions = 1
 
     /// How long all of it may take; the stand-in for Odoo gets ten orders a second at the least.
-    var patience: Duration { Program.patience + .seconds(orders * portions / 10) }
+    var longest: Duration { patience + .seconds(orders * portions / 10) }
 
     /// What came of the traffic.
     struct Result {
@@ -34,7 +34,7 @@ struct Workload {
 
     /// Waits until all is sent and `pipeline` has done everything, and looks whether all promises were kept.
     func end(
-        _ stage: Stage, _ sender: Program, _ pipeline: Program, within bound: Duration = Program.patience
+        _ stage: Stage, _ sender: Program, _ pipeline: Program, within bound: Duration = patience
     ) throws -> Result {
         try #require(eventually(within: bound) { !sender.isRunning }, sender.report)
         return try end(stage, try stage.sent(by: sender), pipeline)
@@ -42,7 +42,7 @@ struct Workload {
 
     /// Waits until `pipeline` has done everything, and looks whether all promises were kept.
     func end(_ stage: Stage, _ sent: Int64, _ pipeline: Program) throws -> Result {
-        try stage.waitUntilSettled(sent, pipeline, within: patience)
+        try stage.waitUntilSettled(sent, pipeline, within: longest)
         _ = try stage.balancedBooks(sent)
         try stage.expectOneRowForEachPosition()
         try stage.expectOneSalesOrderForEachOrder()

@@ -38,10 +38,15 @@ public enum BrokerKinds {
     }
 }
 
+/// Longest wait for anything that a test needs and promises nothing about: only what hangs is ended by it.
+///
+/// Several times what a busy machine takes, because the tests of a whole run share two cores.
+public let patience: Duration = .seconds(120)
+
 /// Calls `isReady` until it holds, at most `bound`; between two calls it gives way for a moment.
 ///
 /// For what can only be asked and not waited on, such as a broker's answers.
-public func eventually(within bound: Duration = .seconds(30), _ isReady: () throws -> Bool) rethrows -> Bool {
+public func eventually(within bound: Duration = patience, _ isReady: () throws -> Bool) rethrows -> Bool {
     let end = ContinuousClock.now.advanced(by: bound)
     repeat {
         if try isReady() { return true }
@@ -62,7 +67,7 @@ extension EmbeddedBroker {
     public func produce(_ records: [OutgoingRecord], settings: KeyValuePairs<String, String> = [:]) throws {
         let producer = try Producer(clientSettings(settings))
         for record in records { try producer.produce(record) }
-        guard producer.flush(within: .seconds(30)), producer.failed == 0 else {
+        guard producer.flush(within: patience), producer.failed == 0 else {
             throw KafkaError(.timedOut, "producing in a test")
         }
     }
@@ -70,6 +75,6 @@ extension EmbeddedBroker {
     /// What `group` has committed for `sources`; nil where nothing.
     public func committed(_ group: String, _ sources: [TopicPartition]) throws -> [Int64?] {
         let reader = try Consumer(clientSettings(["group.id": group]))
-        return try reader.committed(sources, within: .seconds(10)).map { $0.offset >= 0 ? $0.offset : nil }
+        return try reader.committed(sources, within: patience).map { $0.offset >= 0 ? $0.offset : nil }
     }
 }

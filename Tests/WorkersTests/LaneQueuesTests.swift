@@ -32,7 +32,7 @@ import Testing
                 processBytes: 2 * event(0, lane: 1).cost, laneBytes: 1 << 20, batchEvents: 1, linger: 0))
     }
 
-    @Test(.timeLimit(.minutes(1))) func whoWaitsForRoomGoesOnAsSoonAsThereIsSome() throws {
+    @Test(.timeLimit(.minutes(10))) func whoWaitsForRoomGoesOnAsSoonAsThereIsSome() throws {
         let queues = queues()
         queues.offer([event(0, lane: 1), event(1, lane: 1)])
         let full = queues.pressure()
@@ -70,7 +70,7 @@ import Testing
         #expect(room >= 110_000, "room for \(room) events of \(cost / events) bytes")
     }
 
-    @Test(.timeLimit(.minutes(1))) func withSeveralStoresTheOneThatIsFullIsWaitedFor() throws {
+    @Test(.timeLimit(.minutes(10))) func withSeveralStoresTheOneThatIsFullIsWaitedFor() throws {
         let stores = [queues(), queues()]
         let router = LaneRouter(queues: stores, lanes: Self.lanes)
         router.offer([event(0, lane: 1), event(1, lane: 2), event(2, lane: 2)])

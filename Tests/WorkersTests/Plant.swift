@@ -29,7 +29,7 @@ final class Plant: Sendable {
         service.start()
     }
 
-    func wait(for count: Int) -> Bool { completed.wait(within: .seconds(90)) { $0.count >= count } }
+    func wait(for count: Int) -> Bool { completed.wait(within: patience) { $0.count >= count } }
 
     var positions: [SourcePosition] { completed.withLock { $0 } }
 

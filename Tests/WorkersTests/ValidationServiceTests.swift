@@ -35,7 +35,7 @@ import Testing
             then(result)
         }
 
-        func waitUntilAsked(_ times: Int) -> Bool { state.wait(within: .seconds(30)) { $0.asked.count >= times } }
+        func waitUntilAsked(_ times: Int) -> Bool { state.wait(within: patience) { $0.asked.count >= times } }
     }
 
     private func service(
