@@ -29,8 +29,11 @@ public struct CallGate: Sendable {
         case conflict
         /// The server asks for this time without calls (monotonic nanoseconds).
         case wait(until: Int64)
-        /// It failed by the destination's fault.
+        /// It failed by the server's fault.
         case failed
+        /// Odoo takes nothing from the legal entity: the key, the database or the company is wrong. Of the server it
+        /// says nothing.
+        case denied
         /// Its turn came, and it was not made.
         case notMade
     }
@@ -153,7 +156,7 @@ public struct CallGate: Sendable {
         case .failed:
             breaker.failed(now: now)
             limit.overloaded()
-        case .notMade: breaker.withdrawn(now: now)
+        case .denied, .notMade: breaker.withdrawn(now: now)
         }
     }
 }

@@ -178,7 +178,7 @@ struct DeliveryDesk {
             }
             var isOpen = last?.isOpen ?? false
             if !(last.map { service.destinations[$0.place].sharesServer(with: destination) } ?? false) {
-                isOpen = destination.mayBeVisited
+                isOpen = destination.mayServerBeVisited
                 last = (index, isOpen)
             }
             if isOpen, underway[index].count < destination.visitLimit(trying: false) {

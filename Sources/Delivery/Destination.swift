@@ -88,6 +88,8 @@ final class Destination: Sendable {
     private let member: Int
     private let ownership = Mutex(Ownership())
     private let retries = Mutex(Retries())
+    /// Keeps calls away while Odoo takes nothing from this legal entity; others may share the server, which works.
+    private let entrance = Mutex(Breaker(threshold: 1))
     let metrics: DeliveryMetrics
     let shown: DestinationMetrics
     private let exchange: HTTPExchange
@@ -125,24 +127,38 @@ final class Destination: Sendable {
     /// How many visits may be under way at most.
     var mostVisits: Int { Self.visitsAtOnce(concurrency: settings.maximumConcurrency) }
 
-    /// How many visits may be under way now: few while it never answered, one while the breaker tries whether the
+    /// How many visits may be under way now: few while the server never answered, one while a breaker tries whether the
     /// destination is back, none while it is open.
     ///
     /// `trying`: those few are the caller's then, of all that share the server; else it is only looked.
     func visitLimit(trying: Bool) -> Int {
-        guard !server.works else { return mostVisits }
+        let (admits, isClosed) = entrance.withLock {
+            ($0.admits(now: Self.nanoseconds()), $0.name == .closed)
+        }
+        guard admits else { return 0 }
+        let most = isClosed ? mostVisits : 1
+        guard !server.works else { return most }
         guard !trying || server.mayTry() else { return 0 }
-        return server.breaker.name == .closed ? min(mostVisits, VisitPlaces.first) : 1
+        return server.breaker.name == .closed ? min(most, VisitPlaces.first) : 1
     }
 
-    /// Whether `visitLimit` might be more than none; takes nobody's turn to try.
-    var mayBeVisited: Bool { server.mayBeVisited }
+    /// Whether the server may be called: none of those that share it is visited else; takes nobody's turn to try.
+    var mayServerBeVisited: Bool { server.mayBeVisited }
 
     /// Whether both have one Odoo, and so its limits, in common.
     func sharesServer(with other: Destination) -> Bool { server === other.server }
 
     /// Whether calls go to it at all.
-    var isAnswering: Bool { server.breaker.admits(now: Self.nanoseconds()) }
+    var isAnswering: Bool {
+        let now = Self.nanoseconds()
+        return server.breaker.admits(now: now) && entrance.withLock { $0.admits(now: now) }
+    }
+
+    /// The breaker that keeps calls away: its own before that of the server.
+    private var breaker: Breaker.Name {
+        let own = entrance.withLock(\.name)
+        return own == .closed ? server.breaker.name : own
+    }
 
     /// Whether so many of its calls fail that nothing is done again within a visit.
     private var isFailing: Bool { retries.withLock { $0.share.isFailing } }
@@ -181,7 +197,7 @@ final class Destination: Sendable {
     /// How it is doing now.
     var status: DestinationStatus {
         DestinationStatus(
-            legalEntity: settings.legalEntity, breaker: server.breaker.name.rawValue, limit: server.limit,
+            legalEntity: settings.legalEntity, breaker: breaker.rawValue, limit: server.limit,
             inFlight: server.inFlight, isOwner: lease != nil)
     }
 
@@ -200,17 +216,26 @@ final class Destination: Sendable {
 
     private func admit(_ call: OdooCall, owned: Bool) async throws(OdooFailure) {
         if owned, lease == nil { throw Self.notOwner(call) }
-        guard await server.enter(member: member, OdooServer.urgency(call.operation, Errand.current)) else {
+        guard isAnswering, await server.enter(member: member, OdooServer.urgency(call.operation, Errand.current)) else {
             show()
-            throw OdooFailure(
-                .reconnect, name: "sluice.breaker_open", reason: "the destination fails; nothing is sent for a while",
-                operation: call.operation)
+            throw Self.breakerOpen(call)
         }
         // A process that was stopped may wake up here, long after others took over.
         if owned, lease == nil {
             server.left(member: member, .notMade)
             throw Self.notOwner(call)
         }
+        // What was learned while the call waited for its turn.
+        if case .wait = entrance.withLock({ $0.admit(now: Self.nanoseconds()) }) {
+            server.left(member: member, .notMade)
+            throw Self.breakerOpen(call)
+        }
+    }
+
+    private static func breakerOpen(_ call: OdooCall) -> OdooFailure {
+        OdooFailure(
+            .reconnect, name: "sluice.breaker_open", reason: "the destination fails; nothing is sent for a while",
+            operation: call.operation)
     }
 
     private static func notOwner(_ call: OdooCall) -> OdooFailure {
@@ -226,19 +251,27 @@ final class Destination: Sendable {
         metrics.requestSeconds.with(settings.legalEntity, ended.operation, result).observe(
             Double(seconds) + Double(attoseconds) * 1e-18)
         let isFailed = ended.failure.map { $0.isOfDestination && !$0.isConflict } ?? false
+        let now = Self.nanoseconds()
         retries.withLock { retries in
-            let now = Self.nanoseconds()
             let wasFailing = retries.share.isFailing
             retries.share.ended(failed: isFailed)
             if !wasFailing, retries.share.isFailing { retries.budget.begin(now: now) }
             retries.calls.went(first: 1, repeated: 0, now: now)
         }
-        server.left(member: member, OdooServer.outcome(ended, now: Self.nanoseconds()))
+        let outcome = OdooServer.outcome(ended, now: now)
+        entrance.withLock { entrance in
+            switch outcome {
+            case .answered, .conflict: entrance.succeeded()
+            case .denied: entrance.failed(now: now)
+            case .failed, .wait, .notMade: entrance.withdrawn(now: now)
+            }
+        }
+        server.left(member: member, outcome)
         show()
     }
 
     private func show() {
-        shown.breaker.set(server.breaker.name.rawValue)
+        shown.breaker.set(breaker.rawValue)
         shown.concurrency.set(Double(server.limit))
     }
 

@@ -96,7 +96,7 @@ final class OdooServer: Sendable {
             state.gate.ended(member: member, outcome, now: now())
             switch outcome {
             case .answered, .conflict: state.hasAnswered = true
-            case .failed, .wait, .notMade: break
+            case .failed, .wait, .denied, .notMade: break
             }
         }
         pump()
@@ -145,7 +145,7 @@ final class OdooServer: Sendable {
         }
     }
 
-    /// What the end of a call says about the server.
+    /// What the end of a call says about the server, and about the legal entity's way into it.
     static func outcome(_ ended: WatchedAPI.Ended, now: Int64) -> CallGate.Outcome {
         let (seconds, attoseconds) = ended.took.components
         let answered = CallGate.Outcome.answered(
@@ -156,7 +156,8 @@ final class OdooServer: Sendable {
         case .refused, .missing, .clientFault: return answered
         case .retry: return failure.isConflict ? .conflict : .failed
         case .retryAfter(let seconds): return .wait(until: now + Int64(max(1, seconds)) * 1_000_000_000)
-        case .reconnect, .credentials, .configuration, .unknown: return .failed
+        case .reconnect, .unknown: return .failed
+        case .credentials, .configuration: return .denied
         }
     }
 }

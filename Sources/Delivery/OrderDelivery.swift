@@ -27,7 +27,8 @@ public struct DeliveryResult: Equatable, Sendable {
         /// The order has changed so that what was left to do is no longer what has to be done: to be tried again at
         /// once.
         case superseded
-        /// Nothing can succeed at this destination until a person acts: wrong key, address, database or company.
+        /// Nothing can succeed at this destination until a person acts: wrong key, address, database or company. To be
+        /// tried again as `retry`: the order that is tried finds out that somebody did.
         case stopped
     }
 
@@ -56,7 +57,9 @@ public struct DeliveryResult: Equatable, Sendable {
         case .superseded: .zero
         case .retry(let seconds):
             policy.delay(attempt: attempt, random: random, retryAfter: seconds.map { .seconds($0) })
-        case .refused, .stopped: policy.cap * (0.5 + random / 2)
+        // The destination's breaker spaces the visits; an order that goes as soon as the key is mended is worth one.
+        case .stopped: policy.delay(attempt: attempt, random: random)
+        case .refused: policy.cap * (0.5 + random / 2)
         }
     }
 }

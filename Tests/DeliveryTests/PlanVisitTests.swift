@@ -187,6 +187,9 @@ import Testing
         let locked = OdooOrders(api: server.api(key: "WRONG"), company: "ACME DE GmbH")
         let stopped = await server.visit("M-2", .validated, [.received, .validated], DeliveredState(), locked)
         #expect(stopped.end == .stopped && stopped.exceptions.isEmpty && stopped.failure?.kind == .credentials)
+        let policy = RetryPolicy()
+        #expect(stopped.delay(policy, attempt: 1, random: 1) == policy.base)
+        #expect(refused.delay(policy, attempt: 1, random: 1) == policy.cap)
     }
 }
 
@@ -270,7 +273,7 @@ final class VisitedOdoo: Sendable {
     }
 
     func api(key: String = "KEY") -> JSON2API {
-        JSON2API(url: standIn.url, database: "standin", key: key, deadline: .seconds(30), exchange: exchange)
+        JSON2API(url: standIn.url, database: "standin", key: key, deadline: .seconds(120), exchange: exchange)
     }
 
     func detected() -> any OdooAPI {
