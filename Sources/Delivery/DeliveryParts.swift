@@ -84,6 +84,8 @@ extension Destination {
         let order = DeliveryOrder(
             taken.order, legalEntity: settings.legalEntity, orderRef: taken.orderRef, warehouses: settings.warehouses,
             taxes: settings.taxes, verdict: settings.validates ? taken.order.validation.verdict : nil)
-        return await delivery.deliver(order, delivered, via: odoo, now: now)
+        let result = await delivery.deliver(order, delivered, via: odoo, now: now)
+        denied(by: result.failure)
+        return result
     }
 }

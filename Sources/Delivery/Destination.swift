@@ -179,6 +179,18 @@ final class Destination: Sendable {
     /// A visit has ended.
     func visited() { server.visited() }
 
+    /// What several calls were made for has failed, maybe because Odoo takes nothing from this legal entity.
+    ///
+    /// That there is no such company is, for the call that asked for it, an answer as any other.
+    func denied(by failure: OdooFailure?) {
+        switch failure?.kind {
+        case .credentials, .configuration:
+            entrance.withLock { $0.failed(now: Self.nanoseconds()) }
+            show()
+        default: break
+        }
+    }
+
     /// `visitLimit(trying: true)` was asked in vain: there is nothing to visit.
     func passTry() { server.passTry() }
 

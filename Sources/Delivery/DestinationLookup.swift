@@ -32,6 +32,7 @@ extension DeliveryService: MasterLookup {
             } catch {
                 // An id of the company that was remembered may be the cause.
                 await orders.forget()
+                if case .call(let failure) = error { destinations[place].denied(by: failure) }
                 return .failed(reason: Self.reason(error))
             }
         }

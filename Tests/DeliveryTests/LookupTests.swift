@@ -23,11 +23,12 @@ import Testing
     }
 
     private static func settings(
-        url: String, legalEntity: String = "ACME", database: String = "standin", key: String = "KEY"
+        url: String, legalEntity: String = "ACME", database: String = "standin", company: String = "ACME DE GmbH",
+        key: String = "KEY"
     ) -> DestinationSettings {
         DestinationSettings(
-            legalEntity: legalEntity, url: url, database: database, company: "ACME DE GmbH", key: key,
-            requestsPerSecond: 1000, maximumConcurrency: 4, createAt: .validated, validates: true, warehouses: [:])
+            legalEntity: legalEntity, url: url, database: database, company: company, key: key, requestsPerSecond: 1000,
+            maximumConcurrency: 4, createAt: .validated, validates: true, warehouses: [:])
     }
 
     @Test func everyCodeHasItsAnswer() async throws {
@@ -80,9 +81,10 @@ import Testing
             [
                 Self.settings(url: url, legalEntity: "KEY", key: "OLD"),
                 Self.settings(url: url, legalEntity: "DATABASE", database: "elsewhere"),
+                Self.settings(url: url, legalEntity: "COMPANY", company: "Nobody"),
                 Self.settings(url: url),
             ])
-        for denied in ["KEY", "DATABASE"] {
+        for denied in ["KEY", "DATABASE", "COMPANY"] {
             var reasons: [String] = []
             for _ in 0..<8 {
                 if case .failed(let reason) = await service.look(up: codes, legalEntity: denied) {
@@ -96,7 +98,7 @@ import Testing
                 return
             }
         }
-        #expect(service.statuses.map { $0.breaker == "closed" } == [false, false, true])
+        #expect(service.statuses.map { $0.breaker == "closed" } == [false, false, false, true])
     }
 
     @Test func whoIsDeniedNoLongerGoesOn() async throws {

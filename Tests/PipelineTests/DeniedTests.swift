@@ -3,14 +3,25 @@ import TestSupport
 import Testing
 
 extension PipelineTests {
-    /// Legal entities that share one Odoo, which takes nothing from one of them.
-    @Suite struct WrongKeyTests {
-        @Test func aWrongKeyStopsNobodyElse() throws {
+    /// Legal entities that share one Odoo, which takes nothing from one of them: its key is wrong, or its company.
+    @Suite struct DeniedTests {
+        /// Legal entities whose breaker is closed.
+        private func closed(_ port: Int) -> Set<String> {
+            let samples = WebPage.get(port, "/metrics")?.samples("sluice_odoo_breaker_state") ?? []
+            return Set(
+                samples.filter { $0.labels["sluice_odoo_breaker_state"] == "closed" && $0.value == 1 }
+                    .compactMap { $0.labels["legal_entity"] })
+        }
+
+        @Test(arguments: [
+            ("{ env: \"\(Stage.keyVariable)\" }", "{ env: \"SLUICE_TEST_WRONG_KEY\" }"),
+            ("company: \"ACME DE GmbH\"", "company: \"Nobody\""),
+        ])
+        func whatIsWrongStopsNobodyElse(right: String, wrong: String) throws {
             let stage = try Stage()
             let denied = try #require(TrafficSettings.demoEntities.first?.name)
-            try stage.edit(
-                "entities/\(denied.lowercased()).json5", "{ env: \"\(Stage.keyVariable)\" }",
-                "{ env: \"SLUICE_TEST_WRONG_KEY\" }")
+            let file = "entities/\(denied.lowercased()).json5"
+            try stage.edit(file, right, wrong)
             stage.environment["SLUICE_TEST_WRONG_KEY"] = "wrong"
             let pipeline = try stage.run()
             let port = try stage.port(of: pipeline)
@@ -26,16 +37,11 @@ extension PipelineTests {
             for failed in pipeline.logged("delivery.destination_refuses") {
                 #expect(failed["legal_entity"] as? String == denied)
             }
-            let page = try #require(WebPage.get(port, "/metrics"), pipeline.report)
-            let closed = page.samples("sluice_odoo_breaker_state")
-                .filter { $0.labels["sluice_odoo_breaker_state"] == "closed" && $0.value == 1 }
-                .compactMap { $0.labels["legal_entity"] }
-            #expect(Set(closed) == Set(TrafficSettings.demoEntities.map(\.name)).subtracting([denied]))
+            let entities = Set(TrafficSettings.demoEntities.map(\.name))
+            try #require(eventually { closed(port) == entities.subtracting([denied]) }, pipeline.report)
 
-            // The key is mended: what waits goes, as soon as its turn comes again.
-            try stage.edit(
-                "entities/\(denied.lowercased()).json5", "{ env: \"SLUICE_TEST_WRONG_KEY\" }",
-                "{ env: \"\(Stage.keyVariable)\" }")
+            // It is mended: what waits goes, as soon as its turn comes again.
+            try stage.edit(file, wrong, right)
             pipeline.hangUp()
             try #require(eventually { stage.number(told) > 0 }, pipeline.report)
             pipeline.terminate()
