@@ -179,16 +179,16 @@ final class Destination: Sendable {
     /// A visit has ended.
     func visited() { server.visited() }
 
-    /// What several calls were made for has failed, maybe because Odoo takes nothing from this legal entity.
-    ///
-    /// That there is no such company is, for the call that asked for it, an answer as any other.
+    /// What several calls were made for has failed: because there is no such company, which no single call tells.
     func denied(by failure: OdooFailure?) {
-        switch failure?.kind {
-        case .credentials, .configuration:
-            entrance.withLock { $0.failed(now: Self.nanoseconds()) }
-            show()
-        default: break
+        guard failure?.name == OdooFailure.noCompany else { return }
+        let now = Self.nanoseconds()
+        entrance.withLock { entrance in
+            // The probe that asked for the company has not proved anything, and this is its end.
+            if case .wait = entrance.admit(now: now) { return }
+            entrance.failed(now: now)
         }
+        show()
     }
 
     /// `visitLimit(trying: true)` was asked in vain: there is nothing to visit.
@@ -273,6 +273,8 @@ final class Destination: Sendable {
         let outcome = OdooServer.outcome(ended, now: now)
         entrance.withLock { entrance in
             switch outcome {
+            // Any user may ask for a company; whether there is one is seen by what comes of it.
+            case .answered where ended.operation == "res.company/search_read": entrance.withdrawn(now: now)
             case .answered, .conflict: entrance.succeeded()
             case .denied: entrance.failed(now: now)
             case .failed, .wait, .notMade: entrance.withdrawn(now: now)

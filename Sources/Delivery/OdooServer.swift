@@ -96,7 +96,9 @@ final class OdooServer: Sendable {
             state.gate.ended(member: member, outcome, now: now())
             switch outcome {
             case .answered, .conflict: state.hasAnswered = true
-            case .failed, .wait, .denied, .notMade: break
+            // Somebody else may find out whether the server is there.
+            case .denied: state.trying = 0
+            case .failed, .wait, .notMade: break
             }
         }
         pump()
@@ -157,7 +159,7 @@ final class OdooServer: Sendable {
         case .retry: return failure.isConflict ? .conflict : .failed
         case .retryAfter(let seconds): return .wait(until: now + Int64(max(1, seconds)) * 1_000_000_000)
         case .reconnect, .unknown: return .failed
-        case .credentials, .configuration: return .denied
+        case .credentials, .configuration: return failure.isDenial ? .denied : .failed
         }
     }
 }

@@ -28,7 +28,7 @@ public struct DeliveryResult: Equatable, Sendable {
         /// once.
         case superseded
         /// Nothing can succeed at this destination until a person acts: wrong key, address, database or company. To be
-        /// tried again as `retry`: the order that is tried finds out that somebody did.
+        /// tried again at least once a minute: one order finds out that somebody did.
         case stopped
     }
 
@@ -44,6 +44,9 @@ public struct DeliveryResult: Equatable, Sendable {
     /// The failure that ended the visit; nil for `done` and for what the plan itself refused.
     public var failure: OdooFailure?
 
+    /// Longest wait of an order whose destination takes nothing, as long as its breaker is open at most.
+    static let longestDenied: Duration = .seconds(60)
+
     /// How long to wait before the next visit: nil when there is none to plan (`done`).
     ///
     /// - Parameters:
@@ -57,9 +60,10 @@ public struct DeliveryResult: Equatable, Sendable {
         case .superseded: .zero
         case .retry(let seconds):
             policy.delay(attempt: attempt, random: random, retryAfter: seconds.map { .seconds($0) })
-        // The destination's breaker spaces the visits; an order that goes as soon as the key is mended is worth one.
-        case .stopped: policy.delay(attempt: attempt, random: random)
-        case .refused: policy.cap * (0.5 + random / 2)
+        // The destination's breaker spaces these visits, and one of them has to find out that the key is mended.
+        case .stopped where failure?.isDenial == true:
+            min(Self.longestDenied, policy.delay(attempt: attempt, random: random))
+        case .refused, .stopped: policy.cap * (0.5 + random / 2)
         }
     }
 }

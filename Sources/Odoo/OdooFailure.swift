@@ -73,6 +73,20 @@ public struct OdooFailure: Error, Equatable, Sendable, CustomStringConvertible {
         "\(operation): \(kind.name) (\(name)): \(reason)" + (field.map { ", field \($0)" } ?? "")
     }
 
+    /// Name of the failure that there is no such company.
+    public static let noCompany = "sluice.NoCompany"
+
+    /// Whether Odoo takes nothing from whoever has this key, database and company, whatever it is asked.
+    ///
+    /// What stands before Odoo may refuse a single request by 400, 403 or 415, for what is in it.
+    public var isDenial: Bool {
+        switch kind {
+        case .credentials: true
+        case .configuration: !["http.400", "http.403", "http.415"].contains(name)
+        default: false
+        }
+    }
+
     /// Whether the fault lies with the destination rather than with the order that was being delivered.
     public var isOfDestination: Bool {
         switch kind {

@@ -99,7 +99,7 @@ extension OdooOrders {
     func companyMissing() -> OrderFailure {
         .call(
             OdooFailure(
-                .configuration, name: "sluice.NoCompany",
+                .configuration, name: OdooFailure.noCompany,
                 reason: "the user sees no company, or several, of the configured name",
                 operation: "res.company/search_read"))
     }

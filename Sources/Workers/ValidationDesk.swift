@@ -134,7 +134,8 @@ struct ValidationDesk {
                 destinations[asked.entity]?.looked.formUnion(answers.keys.map(\.kind))
                 destinations[asked.entity]?.nextLook = .now
             case .busy:
-                try leave(asked.orders, for: .milliseconds(100), asked.entity, &connection)
+                // A breaker is open, which is for a second at least.
+                try leave(asked.orders, for: .seconds(1), asked.entity, &connection)
             case .failed(let reason):
                 let failures = (destinations[asked.entity]?.failures ?? 0) + 1
                 destinations[asked.entity]?.failures = failures

@@ -189,6 +189,7 @@ import Testing
         #expect(stopped.end == .stopped && stopped.exceptions.isEmpty && stopped.failure?.kind == .credentials)
         let policy = RetryPolicy()
         #expect(stopped.delay(policy, attempt: 1, random: 1) == policy.base)
+        #expect(stopped.delay(policy, attempt: 20, random: 1) == .seconds(60))
         #expect(refused.delay(policy, attempt: 1, random: 1) == policy.cap)
     }
 }
