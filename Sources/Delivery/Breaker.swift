@@ -30,6 +30,9 @@ public struct Breaker: Equatable, Sendable {
         case halfOpen(probeUntil: Int64, turn: Int)
     }
 
+    /// How long it is open at most, unless it is made otherwise.
+    public static let longestOpen: Duration = .seconds(60)
+
     private let threshold: Int
     private let firstOpen: Int64
     private let longestOpen: Int64
@@ -38,7 +41,7 @@ public struct Breaker: Equatable, Sendable {
 
     /// A closed breaker.
     public init(
-        threshold: Int = 5, firstOpen: Duration = .seconds(1), longestOpen: Duration = .seconds(60),
+        threshold: Int = 5, firstOpen: Duration = .seconds(1), longestOpen: Duration = Self.longestOpen,
         probeTimeout: Duration = .seconds(160)
     ) {
         self.threshold = max(1, threshold)

@@ -149,10 +149,9 @@ final class Destination: Sendable {
     func sharesServer(with other: Destination) -> Bool { server === other.server }
 
     /// Whether calls go to it at all.
-    var isAnswering: Bool {
-        let now = Self.nanoseconds()
-        return server.breaker.admits(now: now) && entrance.withLock { $0.admits(now: now) }
-    }
+    var isAnswering: Bool { isAdmitted && server.breaker.admits(now: Self.nanoseconds()) }
+
+    private var isAdmitted: Bool { entrance.withLock { $0.admits(now: Self.nanoseconds()) } }
 
     /// The breaker that keeps calls away: its own before that of the server.
     private var breaker: Breaker.Name {
@@ -228,7 +227,7 @@ final class Destination: Sendable {
 
     private func admit(_ call: OdooCall, owned: Bool) async throws(OdooFailure) {
         if owned, lease == nil { throw Self.notOwner(call) }
-        guard isAnswering, await server.enter(member: member, OdooServer.urgency(call.operation, Errand.current)) else {
+        guard isAdmitted, await server.enter(member: member, OdooServer.urgency(call.operation, Errand.current)) else {
             show()
             throw Self.breakerOpen(call)
         }

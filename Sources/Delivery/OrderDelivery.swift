@@ -44,9 +44,6 @@ public struct DeliveryResult: Equatable, Sendable {
     /// The failure that ended the visit; nil for `done` and for what the plan itself refused.
     public var failure: OdooFailure?
 
-    /// Longest wait of an order whose destination takes nothing, as long as its breaker is open at most.
-    static let longestDenied: Duration = .seconds(60)
-
     /// How long to wait before the next visit: nil when there is none to plan (`done`).
     ///
     /// - Parameters:
@@ -62,7 +59,7 @@ public struct DeliveryResult: Equatable, Sendable {
             policy.delay(attempt: attempt, random: random, retryAfter: seconds.map { .seconds($0) })
         // The destination's breaker spaces these visits, and one of them has to find out that the key is mended.
         case .stopped where failure?.isDenial == true:
-            min(Self.longestDenied, policy.delay(attempt: attempt, random: random))
+            min(Breaker.longestOpen, policy.delay(attempt: attempt, random: random))
         case .refused, .stopped: policy.cap * (0.5 + random / 2)
         }
     }
